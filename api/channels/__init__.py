@@ -1,0 +1,1 @@
+"""Channels that leave through HTTP."""

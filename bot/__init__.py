@@ -1,0 +1,1 @@
+"""The Discord and X edge."""

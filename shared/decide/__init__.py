@@ -1,0 +1,1 @@
+"""Rules and state machines: whom to ask, what to raise."""

@@ -1,0 +1,1 @@
+"""The way out: claim, send, mark; and how messages look."""

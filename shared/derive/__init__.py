@@ -1,0 +1,1 @@
+"""Facts from rows: counts, scores, KPIs."""

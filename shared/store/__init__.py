@@ -1,0 +1,1 @@
+"""The store: rows and units of work on SQLite or PostgreSQL."""
