@@ -90,5 +90,3 @@ def local_day(moment: datetime, zone: str) -> date:
 def day_start(day: date, zone: str) -> datetime:
     """The first instant of a local day, in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)
-
-

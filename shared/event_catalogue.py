@@ -21,7 +21,9 @@ CATALOGUE: dict[str, EventDefinition] = {
     definition.name: definition
     for definition in (
         EventDefinition(PAGE_VIEW, "A page was shown to a visitor.", ("view", "page", "title", "referrer", "marked")),
-        EventDefinition(CLICK, "A marked element or an outbound link was clicked.", ("view", "page", "target", "marked")),
+        EventDefinition(
+            CLICK, "A marked element or an outbound link was clicked.", ("view", "page", "target", "marked")
+        ),
         EventDefinition(
             ENGAGEMENT,
             "Time a page was visible and used, and how deep it was scrolled. May repeat for one view: "

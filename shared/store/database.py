@@ -1,0 +1,120 @@
+"""Opens the store: one owner of a SQLite file or a pool on PostgreSQL, for writing and for reading."""
+
+import fcntl
+import os
+import secrets
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import IO
+
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
+
+from shared.config import Settings
+from shared.errors import StartRefused
+from shared.store import dialect
+from shared.store.writer import PostgresWriter, SqliteWriter, Writer
+
+DATABASE_FILE = "warroom.sqlite"
+LOCK_FILE = "warroom.lock"
+SOCKET_FILE = "warroom.sock"
+KEY_FILE = "secret.key"
+
+
+class Store:
+    """`writer` changes rows, `read()` reads committed ones."""
+
+    def __init__(self, writing: AsyncEngine, reading: AsyncEngine, writer: Writer, lock: IO[str] | None) -> None:
+        self.writing_engine = writing
+        self._reading = reading
+        self.writer = writer
+        self._lock = lock
+
+    @property
+    def is_postgresql(self) -> bool:
+        return dialect.is_postgresql(self._reading.dialect)
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A session for reading; on SQLite the database itself refuses writes in it."""
+        async with AsyncSession(self._reading, expire_on_commit=False) as session:
+            yield session
+
+    async def ping(self) -> None:
+        """Raises when the store cannot be read."""
+        async with self.read() as session:
+            await session.execute(text("SELECT 1"))
+
+    async def close(self) -> None:
+        """Commits what waits, then lets go of the file or the pool."""
+        await self.writer.close()
+        await self.writing_engine.dispose()
+        if self._reading is not self.writing_engine:
+            await self._reading.dispose()
+        if self._lock is not None:
+            self._lock.close()
+
+
+def own_data_dir(data_dir: Path) -> IO[str]:
+    """Takes the one lock of the data folder; raises `StartRefused` when another process has it."""
+    data_dir.mkdir(parents=True, exist_ok=True)
+    handle = (data_dir / LOCK_FILE).open("a+")
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        handle.close()
+        raise StartRefused(f"Another Warroom process already uses {data_dir}; stop it first.") from None
+    return handle
+
+
+def open_engines(settings: Settings) -> tuple[AsyncEngine, AsyncEngine]:
+    """The engine that writes and the one that reads."""
+    if settings.uses_sqlite:
+        url = f"sqlite+aiosqlite:///{settings.store.data_dir / DATABASE_FILE}"
+        writing = create_async_engine(url, pool_size=1, max_overflow=0)
+        reading = create_async_engine(url, pool_size=4, max_overflow=4)
+        dialect.prepare_sqlite(writing, writes=True)
+        dialect.prepare_sqlite(reading, writes=False)
+        return writing, reading
+    url = dialect.async_url(settings.store.database_url.get_secret_value())
+    options = {"command_timeout": 10, "timeout": 5, "server_settings": {"synchronous_commit": "on", "timezone": "UTC"}}
+    size = settings.store.pool_size
+
+    def engine(arguments: dict[str, object]) -> AsyncEngine:
+        return create_async_engine(
+            url, pool_size=size, max_overflow=size, pool_timeout=5, pool_pre_ping=True, connect_args=arguments
+        )
+
+    return engine(options), engine(options)
+
+
+def open_store(settings: Settings, lock: IO[str] | None = None) -> Store:
+    """The store of this process. On SQLite `lock` is the one from `own_data_dir`."""
+    writing, reading = open_engines(settings)
+    writer: Writer
+    if settings.uses_sqlite:
+        writer = SqliteWriter(writing, settings.store.queue_limit, settings.store.batch_limit)
+    else:
+        writer = PostgresWriter(writing, settings.store.queue_limit)
+    return Store(writing, reading, writer, lock)
+
+
+def instance_key(settings: Settings) -> bytes:
+    """The long-lived key of keyed hashes: WARROOM_SECRET_KEY, or a 0600 file beside the database."""
+    if settings.secrets.secret_key is not None:
+        return settings.secrets.secret_key.get_secret_value().encode()
+    path = settings.store.data_dir / KEY_FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        draft = path.with_suffix(f".{os.getpid()}")
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(descriptor, "w") as handle:
+            handle.write(secrets.token_hex(32))
+        try:
+            os.link(draft, path)  # never overwrites: the first of two starts wins
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    return bytes.fromhex(path.read_text().strip())

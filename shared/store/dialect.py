@@ -1,0 +1,88 @@
+"""The only place where SQLite and PostgreSQL differ in words."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Dialect, Insert, event
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
+from sqlmodel import SQLModel
+
+MIGRATION_LOCK = 7_231_001
+
+
+def insert_for(session: AsyncSession, table: type[SQLModel]) -> Any:
+    """An INSERT that knows ON CONFLICT, for the session's database."""
+    name = session.get_bind().dialect.name
+    return postgresql.insert(table) if name == "postgresql" else sqlite.insert(table)
+
+
+async def insert_if_new(session: AsyncSession, row: SQLModel) -> bool:
+    """Inserts the row unless a unique key is taken already; whether it was inserted."""
+    result = await session.execute(insert_for(session, type(row)).values(**_values(row)).on_conflict_do_nothing())
+    return bool(result.rowcount == 1)  # type: ignore[attr-defined]
+
+
+def _values(row: SQLModel) -> dict[str, Any]:
+    columns = type(row).__table__.columns  # type: ignore[attr-defined]
+    values = {column.key: getattr(row, column.key) for column in columns}
+    return {key: value for key, value in values.items() if value is not None or not columns[key].primary_key}
+
+
+async def add_up(
+    session: AsyncSession, table: type[SQLModel], rows: Sequence[Mapping[str, Any]], add: Sequence[str]
+) -> None:
+    """Inserts counters or adds to those that stand; sorted by key, so that two replicas never deadlock."""
+    if not rows:
+        return
+    keys = [column.key for column in table.__table__.primary_key.columns]  # type: ignore[attr-defined]
+    ordered = sorted(rows, key=lambda row: tuple(str(row[key]) for key in keys))
+    statement: Insert = insert_for(session, table)
+    statement = statement.on_conflict_do_update(  # type: ignore[attr-defined]
+        index_elements=keys,
+        set_={name: getattr(table, name) + statement.excluded[name] for name in add},  # type: ignore[attr-defined]
+    )
+    await session.execute(statement, [dict(row) for row in ordered])
+
+
+def prepare_sqlite(engine: AsyncEngine, *, writes: bool) -> None:
+    """FULL durability in WAL; one connection writes and checkpoints, the others may only read."""
+    pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000", "temp_store=MEMORY"]
+    pragmas += ["secure_delete=ON"] if writes else ["wal_autocheckpoint=0", "query_only=ON"]
+
+    @event.listens_for(engine.sync_engine, "connect")
+    def set_pragmas(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None  # the driver must not begin or commit by itself
+        cursor = connection.cursor()
+        for pragma in pragmas:
+            cursor.execute(f"PRAGMA {pragma}")
+        cursor.close()
+
+    @event.listens_for(engine.sync_engine, "begin")
+    def begin(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+async def lock_for_migration(connection: AsyncConnection) -> None:
+    """Two replicas that start together migrate once; SQLite has one owner anyway."""
+    if connection.dialect.name == "postgresql":
+        await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
+
+
+async def checkpoint(connection: AsyncConnection) -> None:
+    """Moves the WAL into the file and truncates it, so that erased rows are gone from it too."""
+    if connection.dialect.name == "sqlite":
+        await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+def is_postgresql(dialect: Dialect) -> bool:
+    return dialect.name == "postgresql"
+
+
+def async_url(url: str) -> str:
+    """The asyncpg form of a PostgreSQL address as platforms give it."""
+    for prefix in ("postgres://", "postgresql://", "postgresql+asyncpg://"):
+        if url.startswith(prefix):
+            return "postgresql+asyncpg://" + url.removeprefix(prefix)
+    raise ValueError("the database address must begin with postgresql://")

@@ -1,0 +1,75 @@
+"""Brings the schema up to date: copy first, migrate, and refuse a schema newer than this program."""
+
+import sqlite3
+from datetime import datetime
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy.engine import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from shared.config import Settings
+from shared.errors import StartRefused
+from shared.store.database import DATABASE_FILE
+from shared.store.dialect import lock_for_migration
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+COPIES_KEPT = 5
+
+
+def alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.set_main_option("path_separator", "os")
+    return config
+
+
+async def migrate(settings: Settings, engine: AsyncEngine, now: datetime) -> bool:
+    """Whether anything had to change. Raises `StartRefused` on a newer schema."""
+    scripts = ScriptDirectory.from_config(alembic_config())
+    head = scripts.get_current_head()
+    async with engine.begin() as connection:
+        await lock_for_migration(connection)
+        current = await connection.run_sync(_current_revision)
+        if current == head:
+            return False
+        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+            raise StartRefused(
+                f"The database was written by a newer Warroom (schema {current}, this program knows {head}); "
+                "install that version again or restore an older copy."
+            )
+        if settings.uses_sqlite and current is not None:
+            copy_database(settings.store.data_dir, current, now)
+        await connection.run_sync(_upgrade)
+    return True
+
+
+def copy_database(data_dir: Path, revision: str, now: datetime) -> Path:
+    """A copy by SQLite's backup API beside the database; the newest few are kept."""
+    folder = data_dir / "copies"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    target = folder / f"before-migration-{revision}-{now:%Y%m%dT%H%M%S%f}.sqlite"
+    source = sqlite3.connect(f"file:{data_dir / DATABASE_FILE}?mode=ro", uri=True)
+    copy = sqlite3.connect(target)
+    try:
+        source.backup(copy)
+    finally:
+        copy.close()
+        source.close()
+    target.chmod(0o600)
+    for old in sorted(folder.glob("before-migration-*.sqlite"), key=lambda path: path.stat().st_mtime)[:-COPIES_KEPT]:
+        old.unlink()
+    return target
+
+
+def _current_revision(connection: Connection) -> str | None:
+    return MigrationContext.configure(connection).get_current_revision()
+
+
+def _upgrade(connection: Connection) -> None:
+    config = alembic_config()
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")

@@ -1,0 +1,46 @@
+"""All tables, by subject."""
+
+from shared.store.models.access import ApiKey, AuditEntry, Member, RateWindow, Session, SignInLink
+from shared.store.models.alerts import Alert, AlertState
+from shared.store.models.base import Erasure
+from shared.store.models.events import Event, PageView, Rollup, VisitorDay
+from shared.store.models.feedback import Feedback, FeedbackStatus, Quote
+from shared.store.models.outbox import OutboxMessage, OutboxState
+from shared.store.models.people import Identity, Person, Platform, Suppression, UsageDay
+from shared.store.models.prompts import Prompt, PromptState
+from shared.store.models.running import DueReport, JobRun, Lease, ReadMark, Spend, StandingMessage, StateValue
+
+__all__ = [
+    "Alert",
+    "AlertState",
+    "ApiKey",
+    "AuditEntry",
+    "DueReport",
+    "Erasure",
+    "Event",
+    "Feedback",
+    "FeedbackStatus",
+    "Identity",
+    "JobRun",
+    "Lease",
+    "Member",
+    "OutboxMessage",
+    "OutboxState",
+    "PageView",
+    "Person",
+    "Platform",
+    "Prompt",
+    "PromptState",
+    "Quote",
+    "RateWindow",
+    "ReadMark",
+    "Rollup",
+    "Session",
+    "SignInLink",
+    "Spend",
+    "StandingMessage",
+    "StateValue",
+    "Suppression",
+    "UsageDay",
+    "VisitorDay",
+]

@@ -1,0 +1,176 @@
+"""The outbox: enqueue inside the unit of the cause, claim with a lease, mark what happened.
+
+A message of a lane is claimed only when nothing older of that lane waits or is being sent, so each
+lane keeps its order. A claim carries the leader's epoch; marking checks that it is still ours.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import CursorResult, and_, exists, func, or_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
+from sqlmodel import col, select
+
+from shared.identifiers import message_nonce
+from shared.messages import DOUBT, Doubt, Message, NegativeFeedback, Summary
+from shared.store.dialect import insert_for
+from shared.store.models import OutboxMessage, OutboxState, Quote
+from shared.store.writer import note_topic
+
+TOPIC = "outbox"
+UNFINISHED = (OutboxState.PENDING.value, OutboxState.CLAIMED.value)
+
+
+async def enqueue(
+    session: AsyncSession,
+    message: Message,
+    *,
+    destination: str,
+    dedupe_key: str,
+    now: datetime,
+    lane: str | None = None,
+    person_id: str | None = None,
+    send_at: datetime | None = None,
+) -> int | None:
+    """Adds a message to the outbox; its row id, or None when the dedupe key was used before.
+
+    `lane` defaults to the destination; messages of one lane are sent in order.
+    """
+    payload = message.model_dump(mode="json")
+    statement = (
+        insert_for(session, OutboxMessage)
+        .values(
+            kind=message.kind,
+            destination=destination,
+            lane=lane or destination,
+            dedupe_key=dedupe_key,
+            site=message.site if hasattr(message, "site") else "",
+            person_id=person_id,
+            payload=payload,
+            state=OutboxState.PENDING.value,
+            created_at=now,
+            next_try_at=send_at or now,
+            attempts=0,
+        )
+        .on_conflict_do_nothing(index_elements=["dedupe_key"])
+        .returning(OutboxMessage.id)
+    )
+    row_id: int | None = (await session.execute(statement)).scalar_one_or_none()
+    if row_id is None:
+        return None
+    for feedback_id in quoted_feedback(message):
+        session.add(Quote(outbox_id=row_id, feedback_id=feedback_id))
+    note_topic(session, TOPIC)
+    return row_id
+
+
+def quoted_feedback(message: Message) -> list[str]:
+    """The feedback whose words a message shows."""
+    if isinstance(message, Summary):
+        return sorted({quote.feedback_id for quote in message.quotes})
+    if isinstance(message, NegativeFeedback):
+        return [message.quote.feedback_id]
+    return []
+
+
+async def claim_due(
+    session: AsyncSession,
+    now: datetime,
+    epoch: int,
+    lease_seconds: float,
+    destinations: Sequence[str],
+    limit: int = 20,
+    instance: str = "",
+) -> list[OutboxMessage]:
+    """Claims the oldest due message of each free lane of these destinations."""
+    older = aliased(OutboxMessage)
+    blocked = exists().where(
+        and_(
+            col(older.lane) == col(OutboxMessage.lane),
+            col(older.state).in_(UNFINISHED),
+            col(older.id) < col(OutboxMessage.id),
+        )
+    )
+    due = (
+        select(OutboxMessage)
+        .where(
+            OutboxMessage.state == OutboxState.PENDING.value,
+            OutboxMessage.next_try_at <= now,
+            col(OutboxMessage.destination).in_(list(destinations)),
+            ~blocked,
+        )
+        .order_by(col(OutboxMessage.id))
+        .limit(limit)
+    )
+    claimed = []
+    for row in (await session.execute(due)).scalars().all():
+        changed: CursorResult[object] = await session.execute(  # type: ignore[assignment]
+            update(OutboxMessage)
+            .where(col(OutboxMessage.id) == row.id, col(OutboxMessage.state) == OutboxState.PENDING.value)
+            .values(
+                state=OutboxState.CLAIMED.value,
+                claimed_until=now + timedelta(seconds=lease_seconds),
+                claim_epoch=epoch,
+                attempts=OutboxMessage.attempts + 1,
+                nonce=message_nonce(row.id or 0, instance),
+            )
+            .execution_options(synchronize_session=False)
+        )
+        if changed.rowcount == 1:
+            await session.refresh(row)
+            claimed.append(row)
+    return claimed
+
+
+async def mark(
+    session: AsyncSession, row: OutboxMessage, epoch: int, state: OutboxState, now: datetime, **values: object
+) -> bool:
+    """Moves a claimed message on; False when the claim is no longer ours."""
+    if state is OutboxState.SENT:
+        values.setdefault("sent_at", now)
+    changed: CursorResult[object] = await session.execute(  # type: ignore[assignment]
+        update(OutboxMessage)
+        .where(
+            col(OutboxMessage.id) == row.id,
+            col(OutboxMessage.state) == OutboxState.CLAIMED.value,
+            col(OutboxMessage.claim_epoch) == epoch,
+        )
+        .values(state=state.value, claimed_until=None, **values)
+        .execution_options(synchronize_session=False)
+    )
+    note_topic(session, TOPIC)
+    return changed.rowcount == 1
+
+
+async def take_back_lost_claims(session: AsyncSession, now: datetime, epoch: int) -> list[OutboxMessage]:
+    """Claims of a dead holder: resent or left uncertain, as the kind's policy says.
+
+    Returns the rows that became uncertain.
+    """
+    lost = and_(
+        col(OutboxMessage.state) == OutboxState.CLAIMED.value,
+        or_(col(OutboxMessage.claimed_until) < now, col(OutboxMessage.claim_epoch) < epoch),
+    )
+    never = [kind for kind, doubt in DOUBT.items() if doubt is Doubt.NEVER_RESEND]
+    uncertain = list(
+        (await session.execute(select(OutboxMessage).where(lost, col(OutboxMessage.kind).in_(never)))).scalars()
+    )
+    await session.execute(
+        update(OutboxMessage)
+        .where(lost, col(OutboxMessage.kind).in_(never))
+        .values(state=OutboxState.UNCERTAIN.value, last_error="the process ended while sending")
+    )
+    await session.execute(
+        update(OutboxMessage)
+        .where(lost, col(OutboxMessage.kind).not_in(never))
+        .values(state=OutboxState.PENDING.value, next_try_at=now, claimed_until=None)
+    )
+    note_topic(session, TOPIC)
+    return uncertain
+
+
+async def count_by_state(session: AsyncSession) -> dict[str, int]:
+    """How many messages are in each state."""
+    rows = await session.execute(select(OutboxMessage.state, func.count()).group_by(OutboxMessage.state))
+    return {state: count for state, count in rows.all()}

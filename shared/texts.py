@@ -1,0 +1,69 @@
+"""The words visitors and members see: one text by key, language and number, English as the fallback."""
+
+from collections.abc import Mapping
+
+Forms = Mapping[str, str | Mapping[str, str]]
+
+
+class Texts:
+    """The `[texts.<language>]` tables of the configuration."""
+
+    def __init__(self, tables: Mapping[str, Forms]) -> None:
+        self._tables = {language.lower(): table for language, table in tables.items()}
+
+    def say(self, language: str | None, key: str, count: int | None = None, **values: object) -> str:
+        """The text `key` in the nearest language; `count` picks the plural form and fills `{count}`."""
+        if count is not None:
+            values["count"] = count
+        for candidate in fallbacks(language):
+            text = self._tables.get(candidate, {}).get(key)
+            if text is not None:
+                chosen = text if isinstance(text, str) else text.get(plural_form(candidate, count), text["other"])
+                return _fill(chosen, values)
+        raise KeyError(f"there is no text {key!r}")
+
+    def table(self, language: str | None) -> dict[str, str]:
+        """All plain texts of a language with the fallbacks filled in; for templates."""
+        merged: dict[str, str] = {}
+        for candidate in reversed(fallbacks(language)):
+            for key, text in self._tables.get(candidate, {}).items():
+                merged[key] = text if isinstance(text, str) else text["other"]
+        return merged
+
+
+def fallbacks(language: str | None) -> list[str]:
+    """pt-BR → pt-br, pt, en."""
+    found: list[str] = []
+    parts = (language or "en").lower().replace("_", "-").split("-")
+    while parts:
+        found.append("-".join(parts))
+        parts.pop()
+    return found if "en" in found else [*found, "en"]
+
+
+def plural_form(language: str, count: int | None) -> str:
+    """The CLDR category of a whole number, for the languages whose rule differs from English."""
+    base = language.split("-")[0]
+    if count is None or base in {"ja", "ko", "zh", "vi", "th", "id", "ms"}:
+        return "other"
+    if base in {"fr", "pt"}:
+        return "one" if count in (0, 1) else "other"
+    if base in {"ru", "uk", "pl"}:
+        return _slavic_form(base, count)
+    if base in {"cs", "sk"}:
+        return "one" if count == 1 else "few" if 2 <= count <= 4 else "other"
+    return "one" if count == 1 else "other"
+
+
+def _slavic_form(base: str, count: int) -> str:
+    last, last_two = count % 10, count % 100
+    if count == 1 if base == "pl" else last == 1 and last_two != 11:
+        return "one"
+    return "few" if 2 <= last <= 4 and not 12 <= last_two <= 14 else "many"
+
+
+def _fill(text: str, values: Mapping[str, object]) -> str:
+    """Fills `{name}` without str.format, so that a text can reach no attribute of a value."""
+    for name, value in values.items():
+        text = text.replace("{" + name + "}", str(value))
+    return text

@@ -1,0 +1,102 @@
+"""Units of work: durable before the caller wakes, and a failing unit harms nobody else."""
+
+import asyncio
+from datetime import UTC, datetime
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import select
+
+from shared.errors import CannotStore
+from shared.store.database import Store
+from shared.store.dialect import insert_if_new
+from shared.store.models import StateValue
+from shared.store.writer import SqliteWriter, note_topic
+
+NOW = datetime(2026, 3, 11, tzinfo=UTC)
+
+
+def make_value(key: str) -> StateValue:
+    return StateValue(key=key, value={"n": 1}, changed_at=NOW)
+
+
+async def stored_keys(store: Store) -> list[str]:
+    async with store.read() as session:
+        return sorted((await session.execute(select(StateValue.key))).scalars())
+
+
+async def test_a_unit_is_readable_when_its_caller_wakes(store: Store) -> None:
+    async def unit(session: AsyncSession) -> str:
+        session.add(make_value("a"))
+        return "done"
+
+    assert await store.writer.run(unit) == "done"
+    assert await stored_keys(store) == ["a"]
+
+
+async def test_a_failing_unit_rolls_back_only_itself(store: Store) -> None:
+    async def good(session: AsyncSession) -> None:
+        session.add(make_value("good"))
+
+    async def bad(session: AsyncSession) -> None:
+        session.add(make_value("bad"))
+        await session.flush()
+        raise ValueError("no")
+
+    results = await asyncio.gather(store.writer.run(good), store.writer.run(bad), return_exceptions=True)
+    assert isinstance(results[1], ValueError)
+    assert await stored_keys(store) == ["good"]
+
+
+async def test_a_second_row_under_a_unique_key_is_refused_quietly(store: Store) -> None:
+    async def unit(session: AsyncSession) -> bool:
+        return await insert_if_new(session, make_value("a"))
+
+    assert await store.writer.run(unit) is True
+    assert await store.writer.run(unit) is False
+
+
+async def test_listeners_hear_the_topics_of_a_commit(store: Store) -> None:
+    heard: list[frozenset[str]] = []
+    store.writer.listen(heard.append)
+
+    async def unit(session: AsyncSession) -> None:
+        session.add(make_value("a"))
+        note_topic(session, "outbox")
+
+    await store.writer.run(unit)
+    assert heard == [frozenset({"outbox"})]
+
+
+async def test_a_full_queue_says_busy(store: Store) -> None:
+    writer = store.writer
+    if isinstance(writer, SqliteWriter):
+        writer._queue_limit = 0
+    else:
+        writer._free = 0  # type: ignore[attr-defined]
+
+    async def unit(session: AsyncSession) -> None:
+        session.add(make_value("a"))
+
+    with pytest.raises(CannotStore):
+        await writer.run(unit)
+
+
+async def test_readers_cannot_write_on_sqlite(store: Store) -> None:
+    if store.is_postgresql:
+        return
+    with pytest.raises(Exception, match="readonly"):
+        async with store.read() as session:
+            session.add(make_value("a"))
+            await session.flush()
+
+
+async def test_many_units_at_once_are_all_stored(store: Store) -> None:
+    async def store_one(number: int) -> None:
+        async def unit(session: AsyncSession) -> None:
+            session.add(make_value(f"{number:03}"))
+
+        await store.writer.run(unit)
+
+    await asyncio.gather(*(store_one(number) for number in range(60)))
+    assert len(await stored_keys(store)) == 60
