@@ -1,0 +1,59 @@
+"""Who is not a visitor, and who does not want to be counted.
+
+Comes in: request headers. Goes out: yes or no for a bot, the name of the wish for an opt-out. Stores nothing;
+the user agent is looked at and forgotten.
+"""
+
+import functools
+import re
+from collections.abc import Mapping
+
+MAX_USER_AGENT_LENGTH = 512
+CACHE_SIZE = 4_096
+
+# Automation that says so itself. Nothing here may match a browser with a person in front of it.
+_AUTOMATION = (
+    r"HeadlessChrome/",
+    r"\bPhantomJS\b",
+    r"\bSlimerJS\b",
+    r"\bPlaywright\b",
+    r"\bPuppeteer\b",
+    r"\bSelenium\b",
+    r"\bCypress/",
+    r"^Mozilla/[45]\.0$",
+    r"^(?:curl|Wget|python-requests|python-httpx|Python-urllib|aiohttp|Go-http-client|okhttp|axios|node-fetch)\b",
+)
+
+
+def is_known_bot(user_agent: str | None) -> bool:
+    """True for crawlers on the monthly list, for automation that names itself, and for no name at all.
+
+    Ask for browser traffic only: a server that sends with an API key rightly calls itself python-requests.
+    """
+    if user_agent is None or not user_agent.strip():
+        return True
+    return _matches_known_bot(user_agent[:MAX_USER_AGENT_LENGTH].strip())
+
+
+def opted_out(headers: Mapping[str, str]) -> str | None:
+    """ "gpc" or "dnt" when the browser asks not to be followed; header names in any case."""
+    wishes = {name.lower(): value.strip() for name, value in headers.items() if name.lower() in ("sec-gpc", "dnt")}
+    if wishes.get("sec-gpc") == "1":
+        return "gpc"
+    if wishes.get("dnt") == "1":
+        return "dnt"
+    return None
+
+
+# Keyed by the name only for as long as it is among the last few thousand different ones; never written anywhere.
+@functools.lru_cache(maxsize=CACHE_SIZE)
+def _matches_known_bot(user_agent: str) -> bool:
+    return _bot_pattern().search(user_agent) is not None
+
+
+@functools.cache
+def _bot_pattern() -> re.Pattern[str]:
+    import crawleruseragents
+
+    listed = (entry["pattern"] for entry in crawleruseragents.CRAWLER_USER_AGENTS_DATA)
+    return re.compile("|".join(f"(?:{pattern})" for pattern in (*listed, *_AUTOMATION)))
