@@ -116,7 +116,9 @@ def _start(call: Call, channel: Channel, payload: Json, kind: int, identifier: i
 def _checked_minutes(payload: Json) -> int:
     minutes = payload.get("auto_archive_duration") or 1440
     if minutes not in ARCHIVE_MINUTES:
-        raise invalid_form("auto_archive_duration", "BASE_TYPE_CHOICES", f"Value must be one of {set(ARCHIVE_MINUTES)}.")
+        raise invalid_form(
+            "auto_archive_duration", "BASE_TYPE_CHOICES", f"Value must be one of {set(ARCHIVE_MINUTES)}."
+        )
     return int(minutes)
 
 

@@ -136,7 +136,15 @@ async def _parse(server: "DiscordServer", request: web.Request, path: str, arriv
     if (request.content_length or 0) > REQUEST_LIMIT_BYTES:
         raise ApiError(413, 40005, "Request entity too large")
     call = Call(
-        server, request.method, path, dict(request.query), dict(request.headers), None, {}, arrived_at, request.content_type
+        server,
+        request.method,
+        path,
+        dict(request.query),
+        dict(request.headers),
+        None,
+        {},
+        arrived_at,
+        request.content_type,
     )
     if request.content_type == "multipart/form-data":
         return await _parse_multipart(request, call)
