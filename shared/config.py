@@ -343,6 +343,11 @@ class Settings(Section):
             return not self.sites and is_loopback_host(self.server.host)
         return self.server.demo == "on"
 
+    @property
+    def war_room_on_discord(self) -> bool:
+        """Whether War Room posts go to a Discord channel."""
+        return bool(self.discord.war_room_channel and self.secrets.discord_token)
+
     def all_sites(self) -> list[SiteSettings]:
         """The configured sites, and the demo while it is on."""
         demo = [SiteSettings(key=DEMO_SITE, name="Lantern Docs (demo)", hosts=[], zone=self.war_room.zone)]

@@ -1,0 +1,47 @@
+# Everything works on a machine that has only Python 3.11+ and make.
+PYTHON ?= python3
+BIN := .venv/bin
+RUN_STAMP := .venv/.requirements.stamp
+DEV_STAMP := .venv/.requirements-dev.stamp
+export XDG_RUNTIME_DIR ?= /tmp
+
+.PHONY: run demo test check bench lint lock migration clean
+
+run: $(RUN_STAMP) ## set up what is missing and start Warroom on the embedded database
+	@$(BIN)/python -m bot
+
+demo: $(RUN_STAMP) ## the same with 28 days of made-up data in a file of its own
+	@WARROOM_DATA_DIR=$${WARROOM_DATA_DIR:-data/demo} WARROOM_SERVER__DEMO=on $(BIN)/python -m bot --demo
+
+test: $(DEV_STAMP) ## the quick tests: under two minutes
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+
+check: $(DEV_STAMP) lint ## everything: both databases, browser, kill and hostile-input runs
+	@WARROOM_CHECK=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+bench: $(DEV_STAMP) ## ratios within one run
+	@$(BIN)/python -m tests.speed.bench
+
+lint: $(DEV_STAMP)
+	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+# The environment is made anew when a lock changes; the development one holds the other.
+$(DEV_STAMP): requirements-dev.lock | .venv/bin/python
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
+	@touch $(DEV_STAMP) $(RUN_STAMP)
+
+$(RUN_STAMP): requirements.lock | .venv/bin/python
+	@echo "Setting up (once) …"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
+	@touch $(RUN_STAMP)
+
+.venv/bin/python:
+	@$(PYTHON) -c 'import sys; sys.exit("Warroom needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
+	@$(PYTHON) -m venv .venv
+
+lock: ## refresh both locks (needs uv)
+	uv pip compile --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header --group dev --extra postgres pyproject.toml -o requirements-dev.lock
+	uv pip compile --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header --extra postgres -c requirements-dev.lock pyproject.toml -o requirements.lock
+
+clean:
+	rm -rf .venv .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,39 @@
+"""Opens the HTTP edge of a process: first up, needs no network, stops within its time."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from aiohttp import web
+
+from api.app import make_app
+from shared.errors import StartRefused
+from shared.runtime import Runtime
+
+BACKLOG = 1024
+
+
+@asynccontextmanager
+async def serve(runtime: Runtime) -> AsyncIterator[None]:
+    """Listens while the context is open; what is in flight at its end is answered."""
+    server = runtime.settings.server
+    runner = web.AppRunner(
+        make_app(runtime),
+        handle_signals=False,
+        access_log=None,  # ours writes no address, agent or query
+        keepalive_timeout=server.keepalive_seconds,
+        shutdown_timeout=server.shutdown_seconds,
+        auto_decompress=False,
+    )
+    await runner.setup()
+    try:
+        try:
+            await web.TCPSite(runner, server.host, server.port, backlog=BACKLOG).start()
+        except OSError as error:
+            raise StartRefused(
+                f"Port {server.port} on {server.host} cannot be used ({error.strerror}); "
+                "set server.port or PORT to a free one."
+            ) from error
+        runtime.parts.set("api", "ok", runtime.settings.base_url)
+        yield
+    finally:
+        await runner.cleanup()

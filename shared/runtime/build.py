@@ -1,0 +1,123 @@
+"""What one process consists of, and how it is put together and taken apart."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import IO, Literal
+
+from shared.clock import Clock
+from shared.config import Settings
+from shared.deliver.channel import ChannelDirectory
+from shared.deliver.live_feed import LiveFeed
+from shared.guard.privacy import VisitorHasher
+from shared.guard.rate_limits import TrackLimiter
+from shared.identifiers import fingerprint
+from shared.ingest.events import EventIntake
+from shared.ingest.feedback import FeedbackIntake
+from shared.ingest.intake_meter import IntakeMeter
+from shared.jobs.context import JobContext
+from shared.runtime.leadership import Leadership
+from shared.runtime.worker_process import ProcessWorker
+from shared.store.database import Store, instance_key, open_store, own_data_dir
+from shared.store.migrate import migrate
+from shared.texts import Texts
+from shared.worker import Worker
+
+State = Literal["ok", "off", "down"]
+
+
+@dataclass(frozen=True)
+class PartState:
+    """`ok` works, `off` is not switched on, `down` should work and does not."""
+
+    state: State
+    sentence: str
+
+
+class PartsBoard:
+    """What each part of the process says of itself; for /readyz, the start screen and Settings."""
+
+    def __init__(self) -> None:
+        self._parts: dict[str, PartState] = {}
+
+    def set(self, part: str, state: State, sentence: str) -> None:
+        self._parts[part] = PartState(state, sentence)
+
+    def all(self) -> dict[str, PartState]:
+        return dict(self._parts)
+
+
+@dataclass
+class Runtime:
+    settings: Settings
+    clock: Clock
+    store: Store
+    texts: Texts
+    worker: Worker
+    instance_key: bytes
+    instance: str  # short name that keeps nonces of two installations apart
+    hasher: VisitorHasher
+    track_limiter: TrackLimiter
+    meter: IntakeMeter
+    events: EventIntake
+    feedback: FeedbackIntake
+    channels: ChannelDirectory
+    feed: LiveFeed
+    leadership: Leadership
+    parts: PartsBoard = field(default_factory=PartsBoard)
+
+    def is_leader(self) -> bool:
+        return self.leadership.is_leader()
+
+    def epoch(self) -> int:
+        return self.leadership.epoch()
+
+    def job_context(self) -> JobContext:
+        return JobContext(
+            settings=self.settings,
+            clock=self.clock,
+            store=self.store,
+            meter=self.meter,
+            hasher=self.hasher,
+            worker=self.worker,
+        )
+
+
+@asynccontextmanager
+async def build_runtime(settings: Settings, clock: Clock, lock: IO[str] | None = None) -> AsyncIterator[Runtime]:
+    """A migrated store and everything around it; on SQLite it takes the data folder's lock unless given."""
+    if settings.uses_sqlite and lock is None:
+        lock = own_data_dir(settings.store.data_dir)
+    store = open_store(settings, lock)
+    worker = ProcessWorker()
+    try:
+        await migrate(settings, store.writing_engine, clock.now())
+        yield _assemble(settings, clock, store, worker)
+    finally:
+        await worker.close()
+        await store.close()
+
+
+def _assemble(settings: Settings, clock: Clock, store: Store, worker: ProcessWorker) -> Runtime:
+    key = instance_key(settings)
+    texts = Texts(settings.texts)
+    hasher = VisitorHasher(settings, store, clock)
+    limiter = TrackLimiter(settings.limits)
+    meter = IntakeMeter(clock)
+    return Runtime(
+        settings=settings,
+        clock=clock,
+        store=store,
+        texts=texts,
+        worker=worker,
+        instance_key=key,
+        instance=fingerprint(key.hex())[:8],
+        hasher=hasher,
+        track_limiter=limiter,
+        meter=meter,
+        events=EventIntake(settings, clock, store, hasher, limiter, meter),
+        feedback=FeedbackIntake(settings, clock, store, hasher, texts, meter, key),
+        channels=ChannelDirectory(),
+        feed=LiveFeed(store, clock),
+        leadership=Leadership(store, clock, settings.store.lease_seconds),
+    )

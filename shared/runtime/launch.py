@@ -1,0 +1,49 @@
+"""From the command line to a running process: settings, checks, logs, loop, exit code."""
+
+import asyncio
+import sys
+
+from shared.clock import process_clock
+from shared.config import load_settings
+from shared.errors import ConfigurationError, StartRefused
+from shared.runtime.build import Runtime
+from shared.runtime.logs import set_up_logs
+from shared.runtime.process import LeaderPart, PartsOf, Serve, run_process
+from shared.runtime.start_checks import CONFIGURATION_EXIT, UNAVAILABLE_EXIT, check_deployment, check_test_clock
+
+
+def no_bots(_runtime: Runtime) -> list[LeaderPart]:
+    return []
+
+
+def launch(
+    serve: Serve, edge_parts: PartsOf = no_bots, *, leads: bool = True, deployed: bool = False, demo: bool = False
+) -> int:
+    """Runs the process; its exit code. Refusals are one sentence on stderr."""
+    try:
+        if deployed:
+            check_deployment()
+        settings = load_settings()
+        check_test_clock(settings)
+        set_up_logs(settings.server.log_level, human=sys.stderr.isatty())
+        work = run_process(settings, process_clock(), serve, edge_parts, leads=leads, demo=demo)
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            runner.run(work)
+    except ConfigurationError as error:
+        return _refuse(str(error), CONFIGURATION_EXIT)
+    except StartRefused as error:
+        return _refuse(str(error), UNAVAILABLE_EXIT)
+    return 0
+
+
+def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
+    if sys.platform == "win32":
+        return None
+    import uvloop
+
+    return uvloop.Loop
+
+
+def _refuse(sentence: str, code: int) -> int:
+    print(sentence, file=sys.stderr)
+    return code
