@@ -57,50 +57,11 @@ NEUTRAL_WORDS: frozenset[str] = frozenset(
 )
 
 # Words that other languages write the same way; alone they are no sign that a short text is English.
-ALSO_FOREIGN_WORDS: frozenset[str] = frozenset(
-    [
-        "die",
-        "war",
-        "no",
-        "hell",
-        "mist",
-        "gut",
-        "super",
-        "fun",
-        "top",
-        "perfect",
-        "problem",
-        "interest",
-        "ok",
-        "fine",
-        "rage",
-        "grave",
-        "pain",
-        "chance",
-        "gross",
-        "sad",
-        "sin",
-        "mad",
-        "bad",
-        "bravo",
-        "content",
-        "grand",
-        "fan",
-        "fit",
-        "fatal",
-        "bonus",
-        "excellent",
-        "original",
-        "legal",
-        "normal",
-        "idiot",
-        "alarm",
-        "hate",
-        "lame",
-        "arm",
-        "ha",
-    ]
-)
+_ALSO_FOREIGN_WORDS = """
+    die war no hell mist gut super fun top perfect problem interest ok fine rage grave pain chance gross sad sin mad
+    bad bravo content grand fan fit fatal bonus original legal normal idiot alarm hate lame arm ha
+"""
+ALSO_FOREIGN_WORDS: frozenset[str] = frozenset(_ALSO_FOREIGN_WORDS.split())
 
 # Strength on VADER's scale, -4 to 4.
 ADDED_WORDS: Mapping[str, float] = MappingProxyType(

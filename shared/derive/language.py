@@ -11,91 +11,17 @@ from dataclasses import dataclass
 from typing import Protocol
 
 # Fewer candidates, fewer mistakes on short texts: of 140 languages, many have near-English spellings.
-CANDIDATES = [
-    "en",
-    "de",
-    "fr",
-    "es",
-    "pt",
-    "it",
-    "nl",
-    "pl",
-    "ru",
-    "uk",
-    "cs",
-    "sk",
-    "ro",
-    "hu",
-    "tr",
-    "sv",
-    "da",
-    "no",
-    "fi",
-    "el",
-    "bg",
-    "hr",
-    "sr",
-    "sl",
-    "lt",
-    "lv",
-    "et",
-    "he",
-    "ar",
-    "fa",
-    "ur",
-    "hi",
-    "bn",
-    "ta",
-    "te",
-    "th",
-    "vi",
-    "id",
-    "ms",
-    "ja",
-    "ko",
-    "zh",
-    "tl",
-    "sw",
-    "ca",
-]
+_CANDIDATES = """
+    en de fr es pt it nl pl ru uk cs sk ro hu tr sv da no fi el bg hr sr sl lt lv et he ar fa ur hi bn ta te th vi
+    id ms ja ko zh tl sw ca
+"""
 
 # Frequent in English and words of no other candidate; "is", "was", "of", "for" are left out (Dutch, Danish).
-ENGLISH_MARKERS = frozenset(
-    [
-        "the",
-        "and",
-        "this",
-        "that",
-        "it",
-        "to",
-        "with",
-        "are",
-        "have",
-        "has",
-        "not",
-        "you",
-        "your",
-        "my",
-        "but",
-        "what",
-        "how",
-        "when",
-        "where",
-        "would",
-        "could",
-        "should",
-        "which",
-        "there",
-        "from",
-        "can't",
-        "don't",
-        "i'm",
-        "it's",
-        "i've",
-        "isn't",
-        "doesn't",
-    ]
-)
+_ENGLISH_MARKERS = """
+    the and this that it to with are have has not you your my but what how when where would could should which
+    there from can't don't i'm it's i've isn't doesn't
+"""
+ENGLISH_MARKERS = frozenset(_ENGLISH_MARKERS.split())
 
 _NOT_LETTERS = re.compile(r"[^\w']+|[\d_]+")
 
@@ -149,7 +75,7 @@ def _load_identifier() -> _Identifier:
 def _build_identifier() -> _Identifier:
     from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
-    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
-    identifier.set_languages(CANDIDATES)
+    identifier = LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)  # type: ignore[no-untyped-call]
+    identifier.set_languages(_CANDIDATES.split())
     found: _Identifier = identifier
     return found

@@ -73,7 +73,7 @@ def score_sentiment(text: str, limits: SentimentLimits = DEFAULT) -> SentimentSc
 def _score(text: str, limits: SentimentLimits) -> SentimentScore:
     analyzer = _load_analyzer()
     prepared = _prepare_text(text, limits, analyzer.emojis)
-    words = SentiText(prepared).words_and_emoticons
+    words = _split_words(prepared)
     plain_words = [word for word in words if not analyzer.knows_symbol(word)]
     letters = sum(map(str.isalpha, "".join(plain_words)))
     if letters == 0:
@@ -92,7 +92,7 @@ def _score(text: str, limits: SentimentLimits) -> SentimentScore:
 def _score_english(
     prepared: str, language: str | None, analyzer: "_DeveloperAnalyzer", limits: SentimentLimits
 ) -> SentimentScore:
-    result = analyzer.polarity_scores(prepared)
+    result = analyzer.polarity_scores(prepared)  # type: ignore[no-untyped-call]
     compound = float(result["compound"])
     label: Label = "neutral"
     if compound >= limits.threshold:
@@ -117,7 +117,7 @@ class _DeveloperAnalyzer(SentimentIntensityAnalyzer):
     """VADER with the developer lexicon, which also tells the value of each word."""
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]
         vader_words = self.lexicon
         self._english_words = {word for word in vader_words.keys() | ADDED_WORDS.keys() if word.isalpha()}
         self._english_words -= ALSO_FOREIGN_WORDS
@@ -134,9 +134,15 @@ class _DeveloperAnalyzer(SentimentIntensityAnalyzer):
         return any(word.lower() in self._english_words or "_" in word for word in words)
 
     def score_valence(self, sentiments: list[float], text: str) -> dict[str, Any]:
-        result: dict[str, Any] = super().score_valence(sentiments, text)
-        result["moved"] = list(zip(SentiText(text).words_and_emoticons, sentiments, strict=True))
+        result: dict[str, Any] = super().score_valence(sentiments, text)  # type: ignore[no-untyped-call]
+        result["moved"] = list(zip(_split_words(text), sentiments, strict=True))
         return result
+
+
+def _split_words(text: str) -> list[str]:
+    """As VADER splits them."""
+    words: list[str] = SentiText(text).words_and_emoticons  # type: ignore[no-untyped-call]
+    return words
 
 
 @functools.cache
