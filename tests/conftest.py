@@ -1,12 +1,11 @@
 """Fixtures of all tests: a real database in a temporary folder, SQLite and PostgreSQL alike."""
 
-from __future__ import annotations
-
 import os
+import tempfile
+import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
@@ -14,21 +13,11 @@ from shared.clock import ManualClock
 from shared.config import Settings, load_settings
 from shared.store.database import Store, open_store, own_data_dir
 from shared.store.migrate import migrate
-
-if TYPE_CHECKING:
-    from tests.postgres_server import PostgresServer
+from tests.postgres_server import PostgresServer, start_postgres
 
 NOON = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)  # a Wednesday
+TEMPLATE = "warroom_template"
 DATABASES = ["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)]
-
-
-@pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[PostgresServer]":
-    from tests.postgres_server import start_postgres
-
-    server = start_postgres(tmp_path_factory.mktemp("postgres"))
-    yield server
-    server.stop()
 
 
 SITES = [
@@ -50,16 +39,35 @@ def clock() -> ManualClock:
     return ManualClock(NOON)
 
 
+@pytest.fixture(scope="session")
+def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """One server for the whole run; the workers of pytest-xdist share it."""
+    folder = tmp_path_factory.getbasetemp()
+    server = start_postgres((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "postgres")
+    yield server
+    server.stop()
+
+
+async def fill_template(url: str) -> None:
+    """Migrates the database that the others are copies of."""
+    settings = make_settings(Path(tempfile.gettempdir()), url)
+    store = open_store(settings)
+    await migrate(settings, store.writing_engine, NOON)
+    await store.close()
+
+
 @pytest.fixture(params=DATABASES)
-def database_url(request: pytest.FixtureRequest) -> Iterator[str]:
-    """Empty for SQLite, the address of an empty database for PostgreSQL."""
+async def database_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
+    """Empty for SQLite, the address of a fresh migrated database for PostgreSQL."""
     if request.param == "sqlite":
         yield ""
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
-    name = f"test_{os.getpid()}_{abs(hash(request.node.nodeid)) % 10**9}"
-    yield server.make_database(name)
-    server.remove_database(name)
+    await server.ensure_template(TEMPLATE, fill_template)
+    name = f"test_{uuid.uuid4().hex}"
+    await server.create_database(name, TEMPLATE)
+    yield server.dsn(name)
+    await server.drop_database(name)
 
 
 @pytest.fixture
@@ -72,6 +80,7 @@ async def store(settings: Settings, clock: ManualClock) -> AsyncIterator[Store]:
     """An open, migrated store of the tested database."""
     lock = own_data_dir(settings.store.data_dir) if settings.uses_sqlite else None
     opened = open_store(settings, lock)
-    await migrate(settings, opened.writing_engine, clock.now())
+    if settings.uses_sqlite:
+        await migrate(settings, opened.writing_engine, clock.now())
     yield opened
     await opened.close()
