@@ -1,0 +1,147 @@
+"""Settings: from config.toml, config.local.toml, the environment and secret files, checked at once.
+
+config.toml holds every default, so the types have none. Precedence, strongest first:
+PORT / DATABASE_URL / WARROOM_DATA_DIR, WARROOM_<SECTION>__<KEY>, config.local.toml, config.toml.
+Secrets come from the environment (WARROOM_<NAME>) or from files in WARROOM_SECRETS_DIR only.
+"""
+
+import json
+import os
+import stat
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.config.sections import Settings
+from shared.errors import ConfigurationError
+
+PROJECT_DIR = Path(__file__).resolve().parents[2]
+SECRET_NAMES = (
+    "discord_token",
+    "discord_client_secret",
+    "x_consumer_key",
+    "x_consumer_secret",
+    "x_access_token",
+    "x_access_token_secret",
+    "secret_key",
+)
+
+
+def load_settings(
+    environment: Mapping[str, str] | None = None, local_file: Path | None = None, **overrides: Any
+) -> Settings:
+    """The settings of this process; raises `ConfigurationError` naming every mistake.
+
+    `local_file` (default: config.local.toml, or the file named by WARROOM_CONFIG_FILE) is optional;
+    `overrides` are sections given by a test, strongest of all.
+    """
+    environment = os.environ if environment is None else environment
+    problems: list[str] = []
+    data = _read_toml(PROJECT_DIR / "config.toml", problems)
+    named = environment.get("WARROOM_CONFIG_FILE")
+    local = local_file or (Path(named) if named else PROJECT_DIR / "config.local.toml")
+    if local.exists():
+        data = _merge(data, _read_toml(local, problems))
+    elif named or local_file:
+        problems.append(f"WARROOM_CONFIG_FILE: {local} does not exist")
+    if "secrets" in data:
+        problems.append("secrets: not allowed in a configuration file; use the environment or a secret file")
+    data["secrets"] = _read_secrets(environment, problems)
+    data = _merge(data, _from_environment(environment, data, problems))
+    data = _merge(data, overrides)
+    try:
+        settings = Settings.model_validate(data)
+    except ValidationError as error:
+        problems += [_explain(problem) for problem in error.errors(include_url=False, include_input=False)]
+    if problems:
+        raise ConfigurationError("The configuration has mistakes:\n" + "\n".join(f"  - {line}" for line in problems))
+    return settings
+
+
+def _explain(problem: Any) -> str:
+    where = ".".join(str(part) for part in problem["loc"]) or "settings"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "extra_forbidden":
+        message = "there is no such setting"
+    return f"{where}: {message}" if problem["loc"] else message
+
+
+def _read_toml(path: Path, problems: list[str]) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text("utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        problems.append(f"{path.name}: {error}")
+        return {}
+
+
+def _merge(base: dict[str, Any], stronger: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in stronger.items():
+        if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):
+            merged[key] = _merge(merged[key], value)
+        else:
+            merged[key] = value
+    return merged
+
+
+def _from_environment(environment: Mapping[str, str], known: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for name, raw in environment.items():
+        if not name.startswith("WARROOM_") or "__" not in name:
+            continue
+        path = name.removeprefix("WARROOM_").lower().split("__")
+        if path[0] == "secrets":
+            problems.append(f"{name}: write a secret as WARROOM_{path[-1].upper()}")
+            continue
+        _set(found, path, _parse_value(raw, _current(known, path)))
+    if port := environment.get("PORT"):
+        _set(found, ["server", "port"], port)
+        if "host" not in found.get("server", {}):
+            _set(found, ["server", "host"], "0.0.0.0")  # noqa: S104  # a platform that sets PORT routes to it
+    if url := environment.get("DATABASE_URL"):
+        _set(found, ["store", "database_url"], url)
+    if directory := environment.get("WARROOM_DATA_DIR"):
+        _set(found, ["store", "data_dir"], directory)
+    return found
+
+
+def _current(known: Any, path: list[str]) -> Any:
+    for key in path:
+        known = known.get(key) if isinstance(known, Mapping) else None
+    return known
+
+
+def _parse_value(raw: str, current: Any) -> Any:
+    """Lists and tables are JSON; everything else is left to the type of the setting."""
+    if isinstance(current, (list, dict)) or raw[:1] in ("[", "{"):
+        try:
+            return json.loads(raw)
+        except ValueError:
+            return raw
+    return raw
+
+
+def _set(target: dict[str, Any], path: list[str], value: Any) -> None:
+    for key in path[:-1]:
+        target = target.setdefault(key, {})
+    target[path[-1]] = value
+
+
+def _read_secrets(environment: Mapping[str, str], problems: list[str]) -> dict[str, str]:
+    found = {}
+    directory = environment.get("WARROOM_SECRETS_DIR")
+    if directory and not Path(directory).is_dir():
+        problems.append(f"WARROOM_SECRETS_DIR: {directory} is not a folder")
+        directory = None
+    for name in SECRET_NAMES:
+        if value := environment.get(f"WARROOM_{name.upper()}", "").strip():
+            found[name] = value
+        elif directory and (path := Path(directory, name)).exists():
+            if path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO) & ~stat.S_IRGRP:
+                problems.append(f"secret file {name}: others can read it; make it private with chmod 600")
+            else:
+                found[name] = path.read_text("utf-8").strip()
+    return found
