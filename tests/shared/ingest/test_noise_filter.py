@@ -1,0 +1,69 @@
+import crawleruseragents
+import pytest
+
+from shared.ingest.noise_filter import _matches_known_bot, is_known_bot, opted_out
+
+_CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) {}/140.0.0.0 Safari/537.36"
+
+
+@pytest.mark.parametrize(
+    "user_agent",
+    [
+        None,
+        "",
+        "  ",
+        "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
+        _CHROME.format("HeadlessChrome"),
+        "Mozilla/5.0",
+        "curl/8.5.0",
+        "python-requests/2.32",
+        "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)",
+    ],
+)
+def test_bots_are_known(user_agent: str | None) -> None:
+    assert is_known_bot(user_agent)
+
+
+@pytest.mark.parametrize(
+    "user_agent",
+    [
+        _CHROME.format("Chrome"),
+        "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 "
+        "Safari/605.1.15",
+        "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+        "Mozilla/5.0 (iPhone; CPU iPhone OS 18_5 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.5 "
+        "Mobile/15E148 Safari/604.1",
+        "Mozilla/5.0 (Linux; Android 10; CUBOT X30) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile "
+        "Safari/537.36",
+        _CHROME.format("Chrome") + " Edg/140.0.0.0",
+    ],
+)
+def test_people_are_not_bots(user_agent: str) -> None:
+    assert not is_known_bot(user_agent)
+
+
+def test_every_example_of_the_list_is_found() -> None:
+    examples = [text for entry in crawleruseragents.CRAWLER_USER_AGENTS_DATA for text in entry.get("instances", [])]
+    missed = [text for text in examples if not is_known_bot(text)]
+    assert examples
+    assert not missed
+
+
+def test_the_cache_and_what_it_reads_are_bounded() -> None:
+    assert _matches_known_bot.cache_info().maxsize == 4_096
+    assert not is_known_bot("x" * 100_000 + "Googlebot")
+
+
+@pytest.mark.parametrize(
+    ("headers", "wish"),
+    [
+        ({"Sec-GPC": "1"}, "gpc"),
+        ({"sec-gpc": " 1 ", "dnt": "1"}, "gpc"),
+        ({"DNT": "1"}, "dnt"),
+        ({"DNT": "0", "Sec-GPC": "0"}, None),
+        ({"DNT": "unspecified"}, None),
+        ({}, None),
+    ],
+)
+def test_the_wish_not_to_be_followed(headers: dict[str, str], wish: str | None) -> None:
+    assert opted_out(headers) == wish
