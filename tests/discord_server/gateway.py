@@ -1,6 +1,6 @@
 """The gateway: HELLO, IDENTIFY, events with sequence numbers, RESUME with replay, and every way to lose it.
 
-Several sessions may be connected; each gets every event, as with the real one. Switches for faults are plain attributes.
+Several sessions may be connected; each gets every event, as with the real one. Switches for faults are attributes.
 """
 
 import asyncio
@@ -26,6 +26,7 @@ RECONNECT, REQUEST_MEMBERS, INVALID_SESSION, HELLO, ACK, SOUNDBOARD = 7, 8, 9, 1
 CHUNK = 1000
 PAYLOADS_PER_MINUTE = 120
 MAXIMUM_FRAME = 4096
+RESUMABLE_SECONDS = 120.0
 
 
 @dataclass(eq=False)
@@ -33,7 +34,8 @@ class Session:
     id: str
     intents: int
     sequence: int = 0
-    sent: list[tuple[int, Json]] = field(default_factory=list)
+    events: list[tuple[Json, EventRecord]] = field(default_factory=list)
+    lost_at: float = 0.0
     connection: "Connection | None" = None
 
 
@@ -45,6 +47,8 @@ class Connection:
     request: web.Request
     queue: asyncio.Queue[Json | int | None] = field(default_factory=asyncio.Queue)
     session: Session | None = None
+    closed_with: int | None = None
+    """The code this side chose."""
     received_at: deque[float] = field(default_factory=deque)
 
     def send(self, op: int, data: Any = None) -> None:
@@ -71,7 +75,7 @@ class Gateway:
     def dispatch(self, name: str, data: Json) -> int:
         """Sends an event to every session that may have it; returns to how many."""
         reached = 0
-        for session in list(self.sessions.values()):
+        for session in self.live_sessions():
             needed = intents.required_intent(name, data)
             if needed & ~session.intents == 0:
                 self.send_event(session, name, data)
@@ -79,13 +83,22 @@ class Gateway:
         self._server.notify()
         return reached
 
+    def live_sessions(self) -> list[Session]:
+        """Those connected, and those that may still be resumed."""
+        edge = self._server.monotonic() - RESUMABLE_SECONDS
+        for session in list(self.sessions.values()):
+            if session.connection is None and session.lost_at < edge:
+                del self.sessions[session.id]
+        return list(self.sessions.values())
+
     def send_event(self, session: Session, name: str, data: Json) -> None:
         session.sequence += 1
         frame: Json = {"op": DISPATCH, "t": name, "s": session.sequence, "d": data}
-        session.sent.append((session.sequence, frame))
-        now = self._server.monotonic()
-        self._server.journal.events.append(EventRecord(now, session.id, session.sequence, name, data))
+        record = EventRecord(self._server.monotonic(), session.id, session.sequence, name, data)
+        session.events.append((frame, record))
+        self._server.journal.events.append(record)
         if session.connection is not None and not self.is_silent:
+            record.was_sent = True
             for _ in range(2 if self.repeats_events else 1):
                 session.connection.queue.put_nowait(frame)
 
@@ -147,6 +160,7 @@ class Gateway:
                         connection.request.transport.abort()
                     return
                 if isinstance(item, int):
+                    connection.closed_with = item
                     await connection.socket.close(code=item)
                     return
                 await connection.socket.send_str(json.dumps(item))
@@ -166,12 +180,12 @@ class Gateway:
     def _forget(self, connection: Connection) -> None:
         """A goodbye with 1000 or 1001 ends the session; any other end leaves it to be resumed."""
         self.connections.remove(connection)
-        code = connection.socket.close_code
+        code = connection.closed_with or connection.socket.close_code
         self._server.journal.closes.append(None if code in (None, 1006) else code)
         session = connection.session
         if session is None or session.connection is not connection:
             return
-        session.connection = None
+        session.connection, session.lost_at = None, self._server.monotonic()
         if code in (1000, 1001):
             self.sessions.pop(session.id, None)
 
@@ -261,7 +275,7 @@ class Gateway:
         return guild_payload(guild, members)
 
     def announce_guild(self, guild: Guild) -> None:
-        for session in self.sessions.values():
+        for session in self.live_sessions():
             if session.intents & intents.GUILDS:
                 self.send_event(session, "GUILD_CREATE", self.guild_for(session, guild))
 
@@ -282,8 +296,9 @@ class Gateway:
             session.connection.queue.put_nowait(4000)
         session.connection, connection.session = connection, session
         self.resumed_at.append(self._server.monotonic())
-        for number, frame in session.sent:
-            if number > sequence:
+        for frame, record in session.events:
+            if record.sequence > sequence:
+                record.was_sent = True
                 connection.queue.put_nowait(frame)
         self.send_event(session, "RESUMED", {"_trace": []})
         return None

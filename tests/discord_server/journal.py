@@ -37,6 +37,8 @@ class EventRecord:
     sequence: int
     name: str
     data: Json
+    was_sent: bool = False
+    """False while it only waits for a resume."""
 
 
 @dataclass
@@ -75,7 +77,7 @@ class Journal:
         return [record for record in self.requests if record.status in (401, 403, 429)]
 
     def delivered(self, name: str) -> list[Json]:
-        return [event.data for event in self.events if event.name == name]
+        return [event.data for event in self.events if event.name == name and event.was_sent]
 
     def clear(self) -> None:
         self.requests.clear()

@@ -52,10 +52,8 @@ async def list_messages(call: Call) -> Answer:
     found = list(channel.messages.values())
     if not call.server.world.permissions_in(channel, call.server.world.bot) & bits.READ_MESSAGE_HISTORY:
         return Answer([])
-    if anchors:
-        found = _select(found, anchors[0], call.number(anchors[0], 0, 0, 2**63), limit)
-    else:
-        found = found[-limit:]
+    anchor = anchors[0] if anchors else "before"
+    found = _select(found, anchor, call.number(anchor, 2**63, 0, 2**63), limit)
     return Answer([_readable(call, message) for message in reversed(found)])
 
 

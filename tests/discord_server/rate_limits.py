@@ -52,7 +52,7 @@ class RateLimits:
         if counts_globally and (wait := self._global_wait(now)) is not None:
             return Verdict(self._headers(route, bucket, now), wait, is_global=True)
         if bucket.remaining <= 0:
-            return Verdict(self._headers(route, bucket, now), max(0.001, bucket.resets_at - now))
+            return Verdict(self._headers(route, bucket, now), bucket.resets_at - now + 0.005)
         bucket.remaining -= 1
         return Verdict(self._headers(route, bucket, now))
 
@@ -71,7 +71,7 @@ class RateLimits:
         while self._recent and self._recent[0] <= now - 1.0:
             self._recent.popleft()
         if len(self._recent) >= self.global_per_second:
-            return self._recent[0] + 1.0 - now
+            return self._recent[len(self._recent) - self.global_per_second] + 1.005 - now
         self._recent.append(now)
         return None
 

@@ -1,4 +1,4 @@
-"""The stand-in itself: starts and stops on a loopback port, holds the parts, changes the world and tells the gateway."""
+"""The stand-in itself: starts and stops on a loopback port, holds the parts, changes the world, tells the gateway."""
 
 import asyncio
 import secrets
@@ -249,7 +249,7 @@ class DiscordServer(Driver):
             if not channel.guild.has_bot or not can_see:
                 return self.notify()
         whole = message_payload(self.world, message, for_event=True)
-        for session in list(self.gateway.sessions.values()):
+        for session in self.gateway.live_sessions():
             if required_intent(name, whole) & ~session.intents:
                 continue
             content = bool(session.intents & MESSAGE_CONTENT)
