@@ -16,19 +16,19 @@ from tests.discord_server.library import library_points_at, running
 SILENT = discord.AllowedMentions.none()
 
 
-class Score(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"score:(?P<row>\d+)"):
-    def __init__(self, row: str) -> None:
-        super().__init__(discord.ui.Button(label="Good", custom_id=f"score:{row}"))
-        self.row = row
+class Score(discord.ui.DynamicItem[discord.ui.Button[Any]], template=r"score:(?P<entry>\d+)"):
+    def __init__(self, entry: str) -> None:
+        super().__init__(discord.ui.Button(label="Good", custom_id=f"score:{entry}"))
+        self.entry = entry
 
     @classmethod
     async def from_custom_id(
         cls, interaction: discord.Interaction, item: discord.ui.Item[Any], match: re.Match[str]
     ) -> "Score":
-        return cls(match["row"])
+        return cls(match["entry"])
 
     async def callback(self, interaction: discord.Interaction) -> None:
-        await interaction.response.edit_message(content=f"thanks for {self.row}", view=None)
+        await interaction.response.edit_message(content=f"thanks for {self.entry}", view=None)
 
 
 class Form(discord.ui.Modal, title="Feedback"):
@@ -145,6 +145,7 @@ async def scene() -> AsyncIterator[Scene]:
 async def bot(scene: Scene) -> AsyncIterator[Bot]:
     async with running(Bot(), scene.server) as client:
         yield client
+    assert scene.server.journal.unknown_routes == []
 
 
 def channel_of(bot: Bot, scene: Scene) -> discord.TextChannel:
@@ -160,7 +161,7 @@ async def test_login_sync_slash_and_clean_close(scene: Scene) -> None:
         )
     assert (outcome.content, outcome.ephemeral, outcome.payload["locale"]) == ("noted: nice", True, "de")
     assert scene.server.messages_in(scene.channel) == []
-    # The library asks for 1000, but its receiving task wakes first and says 4000: both are a goodbye, None is a cut line.
+    # The library asks for 1000, but its receiving task may wake first and say 4000; None would be a cut line.
     assert scene.server.journal.closes in ([1000], [4000])
     assert scene.server.journal.unknown_routes == []
 
