@@ -9,7 +9,8 @@ from shared.deliver.discord_text import clean, truncate_utf16, utf16_length
 
 _TROUBLE = """
     @everyone @here <@ <@& <# </ <t: <id: ]( ``` ` ~~~ ** __ || # -# > [a](b) https:// \\ @\u200beveryone <\u200b@1>
-    😀 e\u0301\u0301\u0301 \u202e ＠everyone discord.gg/a _x_ <:a:1> @EVERYONE \\@everyone \\<@1> 1. - \U0001f468\u200d\U0001f469
+    😀 e\u0301\u0301\u0301 \u202e ＠everyone discord.gg/a _x_ <:a:1> @EVERYONE \\@everyone \\<@1> 1. -
+    \U0001f468\u200d\U0001f469
 """
 _BREAKS = ("\n# ", "\n> ", "\n-# ", "\n\n\n\n", "\r\n", "\u2028", "\ud800", " ", "\n  \n")
 _HOSTILE = st.lists(
