@@ -19,7 +19,7 @@
       if (box.checked && !person) {
         box.checked = false;
         say(REFUSED);
-      } else say(person ? "One random id is kept in this browser." : "The id is gone from this browser.");
+      } else say(person ? "One random id is kept in this browser, so that it can be asked one question." : "The id is gone from this browser.");
     });
     find("age").addEventListener("submit", (event) => {
       const person = warroom("consent", true);
