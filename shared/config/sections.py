@@ -336,4 +336,7 @@ class Settings(Section):
 
 def zone_of(name: str | None, fallback: str) -> ZoneInfo:
     """The time zone of a person, or the fallback when it is unknown or nonsense."""
-    return ZoneInfo(name) if name and name in available_timezones() else ZoneInfo(fallback)
+    try:
+        return ZoneInfo(name or fallback)
+    except (ValueError, LookupError, OSError):  # asked often: the list of all zones would be read from disk each time
+        return ZoneInfo(fallback)
