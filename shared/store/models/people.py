@@ -56,6 +56,7 @@ class Identity(SQLModel, table=True):
     site: str
     created_at: datetime = utc_field()
     language: str | None = None
+    guild_id: str | None = None  # Discord: the community in which the person was last seen
     dm_channel_id: str | None = None  # Discord: opened once per user ever; X: the conversation the user opened
     dm_unreachable_at: datetime | None = utc_field(nullable=True)
     dm_unreachable_reason: str | None = None

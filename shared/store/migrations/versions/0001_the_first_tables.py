@@ -359,6 +359,7 @@ def upgrade() -> None:
         sa.Column("site", sa.String(), nullable=False),
         sa.Column("created_at", Utc(), nullable=False),
         sa.Column("language", sa.String(), nullable=True),
+        sa.Column("guild_id", sa.String(), nullable=True),
         sa.Column("dm_channel_id", sa.String(), nullable=True),
         sa.Column("dm_unreachable_at", Utc(), nullable=True),
         sa.Column("dm_unreachable_reason", sa.String(), nullable=True),

@@ -1,0 +1,30 @@
+"""Finds people by their identities; the one form of a web identity and of the suppression hash."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import select
+
+from shared.identifiers import keyed_hash
+from shared.store.models import Identity, Person, Suppression
+
+
+def web_external_id(site: str, consented_id: str) -> str:
+    """A browser's consented id is known on one site only."""
+    return f"{site}/{consented_id}"
+
+
+def identity_hash(key: bytes, platform: str, external_id: str) -> str:
+    """The keyed hash that outlives an erased identity."""
+    return keyed_hash(key, "identity", platform, external_id)
+
+
+async def find_identity(session: AsyncSession, platform: str, external_id: str) -> tuple[Identity, Person] | None:
+    """The identity and the person behind it."""
+    query = select(Identity, Person).join(Person, Person.id == Identity.person_id)  # type: ignore[arg-type]
+    query = query.where(Identity.platform == platform, Identity.external_id == external_id)
+    found = (await session.execute(query)).first()
+    return (found[0], found[1]) if found else None
+
+
+async def is_suppressed(session: AsyncSession, hashed: str) -> bool:
+    """Whether this identity was erased and has not opted in again since."""
+    return (await session.execute(select(Suppression).where(Suppression.identity_hash == hashed))).first() is not None
