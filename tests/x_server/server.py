@@ -68,6 +68,7 @@ class XServer:
         return f"http://{HOST}:{self.port}"
 
     async def start(self) -> None:
+        self._stopping.clear()
         app = web.Application()
         for endpoint in self._api.endpoints():
             app.router.add_route(endpoint.method, endpoint.path, self._make_handler(endpoint))
