@@ -12,11 +12,11 @@ The rules it enforces stand in the modules that are named after them; faults are
 """
 
 from tests.discord_server import faults, intents, permissions
+from tests.discord_server.driver import DiscordServer
 from tests.discord_server.errors import ApiError, DriverError, NoAnswer, NotAllowed, UnknownCommand
 from tests.discord_server.faults import Fault
 from tests.discord_server.journal import Journal, RequestRecord
 from tests.discord_server.outcome import InteractionOutcome, Modal
-from tests.discord_server.server import DiscordServer
 from tests.discord_server.world import Channel, Guild, Message, Role, User
 
 __all__ = [

@@ -9,7 +9,7 @@ from tests.discord_server.errors import ApiError, Json, invalid_form
 from tests.discord_server.world import User
 
 if TYPE_CHECKING:
-    from tests.discord_server.server import DiscordServer
+    from tests.discord_server.server import ServerCore
 
 Auth = Literal["bot", "bearer", "token_in_path", "none"]
 
@@ -18,7 +18,7 @@ Auth = Literal["bot", "bearer", "token_in_path", "none"]
 class Call:
     """One request, parsed; `user` is set on routes with a bearer token."""
 
-    server: "DiscordServer"
+    server: "ServerCore"
     method: str
     path: str
     query: dict[str, str]

@@ -12,12 +12,12 @@ from tests.discord_server.posting import store_attachment
 from tests.discord_server.world import Channel, Role, User
 
 if TYPE_CHECKING:
-    from tests.discord_server.server import DiscordServer
+    from tests.discord_server.server import ServerCore
 
 STRING, INTEGER, BOOLEAN, USER, CHANNEL, ROLE, MENTIONABLE, NUMBER, ATTACHMENT = range(3, 12)
 
 
-def find_command(server: "DiscordServer", name: str, kind: int, channel: Channel, user: User) -> tuple[Json, bool]:
+def find_command(server: "ServerCore", name: str, kind: int, channel: Channel, user: User) -> tuple[Json, bool]:
     """The command and whether it is there only because the person installed the application."""
     guild, key = channel.guild, (name, kind)
     if guild is not None and guild.has_bot and key in guild.commands:
@@ -45,7 +45,7 @@ def _check_context(command: Json, channel: Channel, user: User) -> bool:
     raise NotAllowed(f"/{command['name']} is not installed where {user.name} tries to use it")
 
 
-def _check_permissions(server: "DiscordServer", command: Json, channel: Channel, user: User) -> None:
+def _check_permissions(server: "ServerCore", command: Json, channel: Channel, user: User) -> None:
     bits = server.world.permissions_in(channel, user)
     if not bits & permissions.VIEW_CHANNEL:
         raise NotAllowed(f"{user.name} cannot see {channel.name}")
@@ -75,7 +75,7 @@ def find_leaf(command: Json, words: list[str]) -> Json:
 class CommandInput:
     """Checks values against the declared options and collects what they resolve to."""
 
-    def __init__(self, server: "DiscordServer", channel: Channel, user: User) -> None:
+    def __init__(self, server: "ServerCore", channel: Channel, user: User) -> None:
         self._server = server
         self._channel = channel
         self._user = user
@@ -131,9 +131,9 @@ class CommandInput:
         choices = option.get("choices")
         if choices and value not in [choice["value"] for choice in choices]:
             raise DriverError(f"{name} offers {[choice['value'] for choice in choices]}, not {value!r}")
-        size = utf16_length(value) if isinstance(value, str) else value
+        size: Any = utf16_length(value) if isinstance(value, str) else value
         low, high = ("min_length", "max_length") if kind == STRING else ("min_value", "max_value")
-        ceiling = option.get(high) if option.get(high) is not None else (6000 if kind == STRING else 2**53)
+        ceiling: Any = option.get(high) if option.get(high) is not None else (6000 if kind == STRING else 2**53)
         if (option.get(low) is not None and size < option[low]) or size > ceiling:
             raise DriverError(f"{name} is out of its limits: {value!r}")
         return value

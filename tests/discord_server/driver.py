@@ -4,7 +4,7 @@ Each act is checked as a real client would check it; what no real person could d
 """
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tests.discord_server import permissions
 from tests.discord_server.command_input import CommandInput, find_command
@@ -15,19 +15,17 @@ from tests.discord_server.form_input import check_choice, fill_modal, find_compo
 from tests.discord_server.outcome import AUTOCOMPLETE, COMMAND, COMPONENT, MODAL_SUBMIT, InteractionOutcome, Modal
 from tests.discord_server.payloads import message_payload
 from tests.discord_server.posting import post_message
+from tests.discord_server.server import ServerCore
 from tests.discord_server.world import Channel, Guild, Message, User
-
-if TYPE_CHECKING:
-    from tests.discord_server.server import DiscordServer
 
 Values = Mapping[str, Any]
 
 
-class Driver:
-    """Mixed into DiscordServer; `expect_answer=False` returns the outcome also if nothing came in time."""
+class DiscordServer(ServerCore):
+    """The server with its people; `expect_answer=False` returns the outcome also if nothing came in time."""
 
     async def slash(
-        self: "DiscordServer",
+        self,
         user: User,
         command: str,
         options: Values | None = None,
@@ -47,7 +45,7 @@ class Driver:
         return await self.settle(outcome, expect_answer, timeout)
 
     async def autocomplete(
-        self: "DiscordServer",
+        self,
         user: User,
         command: str,
         option: str,
@@ -67,7 +65,7 @@ class Driver:
         return await self.settle(outcome, expect_answer, 15.0)
 
     async def message_command(
-        self: "DiscordServer", user: User, name: str, message: Message, *, expect_answer: bool = True
+        self, user: User, name: str, message: Message, *, expect_answer: bool = True
     ) -> InteractionOutcome:
         """A command from the menu of a message, which brings the message whole."""
         where = message.channel
@@ -81,7 +79,7 @@ class Driver:
         return await self.settle(outcome, expect_answer, 15.0)
 
     async def user_command(
-        self: "DiscordServer", user: User, name: str, target: User, *, channel: Channel, expect_answer: bool = True
+        self, user: User, name: str, target: User, *, channel: Channel, expect_answer: bool = True
     ) -> InteractionOutcome:
         """A command from the menu of a person."""
         declared, by_install = find_command(self, name, USER, channel, user)
@@ -100,7 +98,7 @@ class Driver:
         return await self.settle(outcome, expect_answer, 15.0)
 
     async def press(
-        self: "DiscordServer",
+        self,
         user: User,
         message: Message | InteractionOutcome,
         name: str,
@@ -117,7 +115,7 @@ class Driver:
         return await self.settle(outcome, expect_answer, 15.0)
 
     async def press_forged(
-        self: "DiscordServer", user: User, message: Message, custom_id: str, *, expect_answer: bool = True
+        self, user: User, message: Message, custom_id: str, *, expect_answer: bool = True
     ) -> InteractionOutcome:
         """A button that is not on the message: of an old version, or an id that somebody made up."""
         data = {"custom_id": custom_id, "component_type": BUTTON, "id": 1}
@@ -125,7 +123,7 @@ class Driver:
         return await self.settle(outcome, expect_answer, 15.0)
 
     async def choose(
-        self: "DiscordServer",
+        self,
         user: User,
         message: Message | InteractionOutcome,
         name: str,
@@ -150,7 +148,7 @@ class Driver:
         return await self.settle(outcome, expect_answer, 15.0)
 
     async def submit_modal(
-        self: "DiscordServer",
+        self,
         user: User,
         modal: Modal | InteractionOutcome,
         values: Values,
@@ -173,7 +171,7 @@ class Driver:
         return outcome
 
     def user_message(
-        self: "DiscordServer",
+        self,
         user: User,
         channel: Channel,
         text: str,
@@ -189,14 +187,14 @@ class Driver:
         written = " ".join([*(user.mention for user in mentions), text])
         return post_message(self, channel, user, {"content": written}, {}, reference=reply_to)
 
-    def dm(self: "DiscordServer", user: User, text: str, *, reply_to: Message | None = None) -> Message:
+    def dm(self, user: User, text: str, *, reply_to: Message | None = None) -> Message:
         """Somebody writes to the bot in private."""
         if not self.world.is_reachable(user):
             raise NotAllowed(f"{user.name} shares no server with the bot")
         channel = self.world.direct_channel(user)
         return post_message(self, channel, user, {"content": text}, {}, reference=reply_to)
 
-    def place_of(self: "DiscordServer", user: User, guild: Guild | None, channel: Channel | None) -> Channel:
+    def place_of(self, user: User, guild: Guild | None, channel: Channel | None) -> Channel:
         if channel is None and guild is not None:
             channel = next((one for one in guild.channels.values() if not one.is_thread), None)
             if channel is None:
@@ -207,7 +205,7 @@ class Driver:
             raise NotAllowed(f"{user.name} is not in {channel.guild.name}")
         return channel
 
-    def visible_message(self: "DiscordServer", user: User, message: Message | InteractionOutcome) -> Message:
+    def visible_message(self, user: User, message: Message | InteractionOutcome) -> Message:
         shown = message.message if isinstance(message, InteractionOutcome) else message
         if shown.deleted:
             raise DriverError("the message is gone")
@@ -219,9 +217,7 @@ class Driver:
             raise NotAllowed(f"{user.name} does not see {channel.name}")
         return shown
 
-    async def settle(
-        self: "DiscordServer", outcome: InteractionOutcome, expect_answer: bool, timeout: float
-    ) -> InteractionOutcome:
+    async def settle(self, outcome: InteractionOutcome, expect_answer: bool, timeout: float) -> InteractionOutcome:
         """Waits for the first answer, and after a deferral for its content."""
         window = self.interactions.answer_within_seconds
         try:

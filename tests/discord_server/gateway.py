@@ -19,7 +19,7 @@ from tests.discord_server.payloads import guild_payload, member_payload, user_pa
 from tests.discord_server.world import Guild, Member
 
 if TYPE_CHECKING:
-    from tests.discord_server.server import DiscordServer
+    from tests.discord_server.server import ServerCore
 
 DISPATCH, HEARTBEAT, IDENTIFY, PRESENCE, VOICE, RESUME = 0, 1, 2, 3, 4, 6
 RECONNECT, REQUEST_MEMBERS, INVALID_SESSION, HELLO, ACK, SOUNDBOARD = 7, 8, 9, 10, 11, 31
@@ -56,7 +56,7 @@ class Connection:
 
 
 class Gateway:
-    def __init__(self, server: "DiscordServer") -> None:
+    def __init__(self, server: "ServerCore") -> None:
         self._server = server
         self.sessions: dict[str, Session] = {}
         self.connections: list[Connection] = []

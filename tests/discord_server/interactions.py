@@ -29,7 +29,7 @@ from tests.discord_server.validation import EPHEMERAL, UPLOAD_LIMIT_BYTES, check
 from tests.discord_server.world import Channel, Message, User
 
 if TYPE_CHECKING:
-    from tests.discord_server.server import DiscordServer
+    from tests.discord_server.server import ServerCore
 
 PERMITTED = {
     COMMAND: {MESSAGE, DEFERRED, MODAL},
@@ -41,7 +41,7 @@ FOLLOWUPS_OUTSIDE = 5
 
 
 class Interactions:
-    def __init__(self, server: "DiscordServer") -> None:
+    def __init__(self, server: "ServerCore") -> None:
         self._server = server
         self.all: list[InteractionOutcome] = []
         self.answer_within_seconds = 3.0

@@ -10,7 +10,7 @@ import yarl
 from discord.gateway import DiscordWebSocket
 from discord.http import Route
 
-from tests.discord_server.server import DiscordServer
+from tests.discord_server.driver import DiscordServer
 
 ClientT = TypeVar("ClientT", bound=discord.Client)
 

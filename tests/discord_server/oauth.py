@@ -19,7 +19,7 @@ from tests.discord_server.errors import Json, unauthorized
 from tests.discord_server.world import User
 
 if TYPE_CHECKING:
-    from tests.discord_server.server import DiscordServer
+    from tests.discord_server.server import ServerCore
 
 SCOPES = {"identify", "email", "guilds", "guilds.members.read", "openid"}
 CODE_SECONDS = 600.0
@@ -43,7 +43,7 @@ class Code:
 
 
 class OAuth:
-    def __init__(self, server: "DiscordServer") -> None:
+    def __init__(self, server: "ServerCore") -> None:
         self._server = server
         self.client_secret = secrets.token_urlsafe(24)
         self.redirect_uris: set[str] = set()

@@ -11,14 +11,14 @@ from tests.discord_server.permissions import MENTION_EVERYONE
 from tests.discord_server.world import Channel, Message, User
 
 if TYPE_CHECKING:
-    from tests.discord_server.server import DiscordServer
+    from tests.discord_server.server import ServerCore
 
 USER_MENTION = re.compile(r"<@!?(\d+)>")
 ROLE_MENTION = re.compile(r"<@&(\d+)>")
 
 
 def post_message(
-    server: "DiscordServer",
+    server: "ServerCore",
     channel: Channel,
     author: User,
     payload: Json,
@@ -45,9 +45,7 @@ def post_message(
     return message
 
 
-def edit_message(
-    server: "DiscordServer", message: Message, payload: Json, uploads: dict[int, tuple[str, bytes]]
-) -> None:
+def edit_message(server: "ServerCore", message: Message, payload: Json, uploads: dict[int, tuple[str, bytes]]) -> None:
     fill_message(server, message, payload, uploads)
     if "flags" in payload:
         message.flags = message.flags | (payload["flags"] or 0)
@@ -57,7 +55,7 @@ def edit_message(
     server.notify()
 
 
-def delete_message(server: "DiscordServer", message: Message) -> None:
+def delete_message(server: "ServerCore", message: Message) -> None:
     message.deleted = True
     if message.channel.messages.pop(message.id, None) is None:
         return
@@ -67,9 +65,7 @@ def delete_message(server: "DiscordServer", message: Message) -> None:
     server.gateway.dispatch("MESSAGE_DELETE", data)
 
 
-def fill_message(
-    server: "DiscordServer", message: Message, payload: Json, uploads: dict[int, tuple[str, bytes]]
-) -> None:
+def fill_message(server: "ServerCore", message: Message, payload: Json, uploads: dict[int, tuple[str, bytes]]) -> None:
     """Puts in what the payload names and leaves the rest, as PATCH does."""
     if "content" in payload:
         message.content = payload["content"] or ""
@@ -82,7 +78,7 @@ def fill_message(
         _fill_attachments(server, message, payload, uploads)
 
 
-def _fill_mentions(server: "DiscordServer", message: Message, allowed: Json | None) -> None:
+def _fill_mentions(server: "ServerCore", message: Message, allowed: Json | None) -> None:
     """Only who is really pinged; without the field a person pings whom they write."""
     world, channel = server.world, message.channel
     allowed = {"parse": ["users", "roles", "everyone"]} if allowed is None else allowed
@@ -103,7 +99,7 @@ def _fill_mentions(server: "DiscordServer", message: Message, allowed: Json | No
 
 
 def _fill_attachments(
-    server: "DiscordServer", message: Message, payload: Json, uploads: dict[int, tuple[str, bytes]]
+    server: "ServerCore", message: Message, payload: Json, uploads: dict[int, tuple[str, bytes]]
 ) -> None:
     known = {int(attachment["id"]): attachment for attachment in message.attachments}
     listed = payload.get("attachments")
@@ -125,7 +121,7 @@ def _fill_attachments(
         message.files[attachment["filename"]] = content
 
 
-def store_attachment(server: "DiscordServer", name: str, content: bytes) -> Json:
+def store_attachment(server: "ServerCore", name: str, content: bytes) -> Json:
     identifier = server.world.new_id()
     server.world.attachments[identifier] = (name, content)
     url = f"{server.url}/cdn/attachments/{identifier}/{name}"
@@ -150,5 +146,5 @@ def _with_ids(components: list[Json]) -> list[Json]:
     return components
 
 
-def render(server: "DiscordServer", message: Message) -> Json:
+def render(server: "ServerCore", message: Message) -> Json:
     return message_payload(server.world, message)

@@ -17,7 +17,7 @@ from tests.discord_server.rate_limits import Verdict
 from tests.discord_server.validation import REQUEST_LIMIT_BYTES
 
 if TYPE_CHECKING:
-    from tests.discord_server.server import DiscordServer
+    from tests.discord_server.server import ServerCore
 
 API = re.compile(r"/api(?:/v10)?(/.*)")
 ROUTES: list[Route] = [
@@ -31,7 +31,7 @@ ROUTES: list[Route] = [
 
 
 class Rest:
-    def __init__(self, server: "DiscordServer") -> None:
+    def __init__(self, server: "ServerCore") -> None:
         self._server = server
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
@@ -132,7 +132,7 @@ def _find_route(method: str, path: str) -> tuple[Route | None, dict[str, str]]:
     return None, {}
 
 
-async def _parse(server: "DiscordServer", request: web.Request, path: str, arrived_at: float) -> Call:
+async def _parse(server: "ServerCore", request: web.Request, path: str, arrived_at: float) -> Call:
     if (request.content_length or 0) > REQUEST_LIMIT_BYTES:
         raise ApiError(413, 40005, "Request entity too large")
     call = Call(

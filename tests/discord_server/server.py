@@ -9,7 +9,6 @@ from typing import Self
 from aiohttp import web
 
 from tests.discord_server import permissions
-from tests.discord_server.driver import Driver
 from tests.discord_server.errors import Json
 from tests.discord_server.faults import Faults
 from tests.discord_server.gateway import Gateway
@@ -25,8 +24,8 @@ from tests.discord_server.validation import REQUEST_LIMIT_BYTES
 from tests.discord_server.world import TEXT, Channel, Guild, Member, Message, Role, User, World
 
 
-class DiscordServer(Driver):
-    """`async with DiscordServer() as server:`; `now` shifts the dates of what is stored, never the 3 s clock."""
+class ServerCore:
+    """The server without scripted people; `now` shifts the dates of what is stored, never the 3 s clock."""
 
     def __init__(self, *, token: str | None = None, now: Callable[[], datetime] | None = None) -> None:
         self.world = World(now)
@@ -102,8 +101,8 @@ class DiscordServer(Driver):
         await self._site.start()
         self.port = self._runner.addresses[0][1]
 
-    async def go_down(self) -> None:
-        """New connections are refused, open ones are cut, gateway sessions are lost."""
+    async def go_down(self, *, keep_sessions: bool = False) -> None:
+        """New connections are refused and open ones are cut; a short outage may leave sessions to be resumed."""
         assert self._runner is not None
         assert self._runner.server is not None
         if self._site is not None:
@@ -112,7 +111,8 @@ class DiscordServer(Driver):
         for handler in list(self._runner.server.connections):
             if handler.transport is not None:
                 handler.transport.abort()
-        self.gateway.sessions.clear()
+        if not keep_sessions:
+            self.gateway.sessions.clear()
         await self.wait_for(lambda: not self.gateway.connections, 5.0)
 
     async def stop(self) -> None:
