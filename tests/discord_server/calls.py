@@ -11,7 +11,7 @@ from tests.discord_server.world import User
 if TYPE_CHECKING:
     from tests.discord_server.server import ServerCore
 
-Auth = Literal["bot", "bearer", "token_in_path", "none"]
+Auth = Literal["bot", "token_in_path", "none"]
 
 
 @dataclass

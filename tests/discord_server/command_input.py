@@ -27,17 +27,17 @@ def find_command(server: "ServerCore", name: str, kind: int, channel: Channel, u
     else:
         known = sorted(name for name, _ in [*server.world.commands, *(guild.commands if guild else [])])
         raise UnknownCommand(f"/{name} was never synced here; synced are {known}")
-    by_user_install = _check_context(command, channel, user)
+    by_user_install = _check_context(server, command, channel, user)
     if guild is not None:
         _check_permissions(server, command, channel, user)
     return command, by_user_install
 
 
-def _check_context(command: Json, channel: Channel, user: User) -> bool:
+def _check_context(server: "ServerCore", command: Json, channel: Channel, user: User) -> bool:
     context = 0 if channel.guild else 1
     if command.get("guild_id") is None and command["contexts"] is not None and context not in command["contexts"]:
         raise NotAllowed(f"/{command['name']} is not offered in context {context}, only in {command['contexts']}")
-    has_bot = channel.guild is None or channel.guild.has_bot
+    has_bot = channel.guild.has_bot if channel.guild else server.world.shares_guild(user)
     if has_bot and 0 in command["integration_types"]:
         return False
     if user.has_installed and 1 in command["integration_types"]:

@@ -12,17 +12,22 @@ Json = dict[str, Any]
 class ApiError(Exception):
     """A refusal with the HTTP status, the JSON error code and, for form errors, where the mistake is."""
 
-    def __init__(self, status: int, code: int, message: str, errors: Json | None = None) -> None:
+    def __init__(
+        self, status: int, code: int, message: str, errors: Json | None = None, *, retry_after: float | None = None
+    ) -> None:
         super().__init__(f"{status} {code}: {message} {errors or ''}")
         self.status = status
         self.code = code
         self.message = message
         self.errors = errors
+        self.retry_after = retry_after
 
     def body(self) -> Json:
         body: Json = {"message": self.message, "code": self.code}
         if self.errors is not None:
             body["errors"] = self.errors
+        if self.retry_after is not None:
+            body |= {"retry_after": self.retry_after, "global": False}
         return body
 
 

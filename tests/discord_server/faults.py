@@ -31,6 +31,8 @@ def rate_limited(retry_after: float = 0.1, *, is_global: bool = False, via: bool
     headers = {"Retry-After": str(max(1, round(retry_after))), "X-RateLimit-Scope": scope}
     if is_global:
         headers["X-RateLimit-Global"] = "true"
+    else:
+        headers |= {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset-After": f"{retry_after:.3f}"}
     body: Json | str = {"message": "You are being rate limited.", "retry_after": retry_after, "global": is_global}
     return Fault("429", 429, body if via else "error code: 1015", headers, via=via)
 

@@ -206,6 +206,8 @@ class Gateway:
             return 4002
         visible = {key: value for key, value in data.items() if key != "token"} if isinstance(data, dict) else data
         self._server.journal.frames.append({"op": op, "d": visible})
+        if op in (IDENTIFY, RESUME, REQUEST_MEMBERS) and not isinstance(data, dict):
+            return 4002
         if op == HEARTBEAT:
             if self.acknowledges_heartbeats:
                 connection.send(ACK)

@@ -38,6 +38,7 @@ PERMITTED = {
     MODAL_SUBMIT: {MESSAGE, DEFERRED, DEFERRED_UPDATE, UPDATE},
 }
 FOLLOWUPS_OUTSIDE = 5
+LOADING = 1 << 7
 
 
 class Interactions:
@@ -198,7 +199,7 @@ class Interactions:
         check_message(payload, call.uploads, ephemeral_allowed=True)
         if outcome.is_thinking and outcome.original is not None:
             # The first followup fills the "thinking" message and keeps its visibility.
-            outcome.is_thinking = False
+            _stop_thinking(outcome)
             edit_message(
                 self._server, outcome.original, {**payload, "flags": payload.get("flags", 0) & ~EPHEMERAL}, call.uploads
             )
@@ -227,7 +228,7 @@ class Interactions:
         message, payload = self.find_message(outcome, call), call.object_body()
         check_edit(message, payload, call.uploads)
         if message is outcome.original:
-            outcome.is_thinking = False
+            _stop_thinking(outcome)
         edit_message(self._server, message, payload, call.uploads)
         outcome.edits.append((message, payload))
         return message
@@ -235,11 +236,13 @@ class Interactions:
     def delete(self, outcome: InteractionOutcome, call: Call) -> None:
         message = self.find_message(outcome, call)
         if message is outcome.original:
-            outcome.is_thinking = False
+            _stop_thinking(outcome)
         delete_message(self._server, message)
 
     def _post(self, outcome: InteractionOutcome, payload: Json, call: Call, *, loading: bool = False) -> Message:
         is_ephemeral = bool((payload.get("flags") or 0) & EPHEMERAL)
+        if loading:
+            payload = {**payload, "flags": (payload.get("flags") or 0) | LOADING}
         metadata = {
             "id": str(outcome.id),
             "type": outcome.kind,
@@ -258,6 +261,12 @@ class Interactions:
             visible_to=outcome.user if is_ephemeral else None,
             from_application=True,
         )
+
+
+def _stop_thinking(outcome: InteractionOutcome) -> None:
+    outcome.is_thinking = False
+    if outcome.original is not None:
+        outcome.original.flags &= ~LOADING
 
 
 def find_focused(options: list[Json]) -> Json:

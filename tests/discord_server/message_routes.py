@@ -74,7 +74,7 @@ async def edit(call: Call) -> Answer:
         message.edits_when_old += 1
         if message.edits_when_old > server.edits_of_old_messages:
             text = "Maximum number of edits to messages older than 1 hour reached. Try again later."
-            raise ApiError(400, 30046, text)
+            raise ApiError(429, 30046, text, retry_after=server.old_edit_retry_seconds)
     edit_message(server, message, payload, call.uploads)
     return Answer(message_payload(server.world, message))
 

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tests.discord_server.server import ServerCore
 
 API = re.compile(r"/api(?:/v10)?(/.*)")
+WITH_BEARER = {"/users/@me", "/users/@me/guilds", "/users/@me/guilds/{guild}/member"}
 ROUTES: list[Route] = [
     *guild_routes.ROUTES,
     *channel_routes.ROUTES,
@@ -91,6 +92,9 @@ class Rest:
             answer = await route.handler(call)
         except ApiError as error:
             answer = Answer(error.body(), error.status)
+        except Exception as error:
+            self._server.crashes.append(error)
+            answer = Answer({"message": "500: Internal Server Error", "code": 0}, 500)
         return answer.status, answer.body, verdict.headers
 
     def _limit_headers(self, route: Route | None, call: Call) -> Verdict:
@@ -102,11 +106,9 @@ class Rest:
 
     def _authorize(self, route: Route, call: Call) -> None:
         value = call.headers.get("Authorization", "")
-        if value.startswith("Bearer ") and route.template.startswith("/users/@me"):
+        if value.startswith("Bearer ") and route.template in WITH_BEARER:
             grant = self._server.oauth.find_grant(value.removeprefix("Bearer "))
             call.user, call.scopes = grant.user, grant.scopes
-        elif route.auth == "bearer":
-            raise unauthorized()
         elif route.auth == "bot":
             if value != f"Bot {self._server.token}":
                 raise unauthorized()

@@ -34,12 +34,15 @@ class ServerCore:
         """What is switched on in the developer portal, from `intents.PRIVILEGED`."""
         self.nonce_memory_seconds = 300.0
         self.edits_of_old_messages = 3
-        """So many edits of a message older than an hour, then 30046."""
+        """So many edits of a message older than an hour, then 429 with 30046, which the library tries five times."""
+        self.old_edit_retry_seconds = 0.5
         self.dm_open_limit: int | None = None
         """So many new direct channels, then 40003."""
         self.dms_opened: list[User] = []
         self.dm_open_calls: list[User] = []
         self.command_creations: dict[int, int] = {}
+        self.crashes: list[Exception] = []
+        """Mistakes of the stand-in itself; they are raised when it stops."""
         self.journal = Journal()
         self.faults = Faults()
         self.rate_limits = RateLimits()
@@ -120,6 +123,8 @@ class ServerCore:
             await self.go_down()
             await self._runner.cleanup()
             self._runner = None
+        if self.crashes:
+            raise ExceptionGroup("the Discord stand-in itself failed", self.crashes)
 
     def monotonic(self) -> float:
         return asyncio.get_running_loop().time()

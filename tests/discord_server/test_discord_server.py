@@ -1,6 +1,7 @@
 """Messages and limits of the stand-in, with the real library: what Discord refuses is refused."""
 
 import io
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import discord
@@ -121,6 +122,30 @@ async def test_closed_dms_lost_guild_and_too_many_dms(bot: Bot, scene: Scene) ->
     with pytest.raises(discord.HTTPException) as too_fast:
         await (await bot.fetch_user(scene.ada.id)).send("hi")
     assert [error.value.code for error in (closed, lost, too_fast)] == [50007, 50278, 40003]
+
+
+async def test_an_old_message_cannot_be_edited_for_ever(bot: Bot, scene: Scene) -> None:
+    message = await channel_of(bot, scene).send("board")
+    scene.server.edits_of_old_messages, scene.server.old_edit_retry_seconds = 1, 0.001
+    scene.server.world.now = lambda: datetime.now(UTC) + timedelta(hours=2)
+    await message.edit(content="board 2")
+    with pytest.raises(discord.HTTPException) as caught:
+        await message.edit(content="board 3")
+    assert caught.value.code == 30046
+
+
+async def test_five_failures_in_a_row_and_a_slow_answer(bot: Bot, scene: Scene) -> None:
+    server = scene.server
+    script = server.faults.add("POST", "/channels/*/messages", faults.missing_permissions(), times=None)
+    for _ in range(5):
+        with pytest.raises(discord.Forbidden):
+            await channel_of(bot, scene).send("no")
+    server.faults.remove(script)
+    server.faults.add("POST", "/channels/*/messages", faults.slow(0.05))
+    started = server.monotonic()
+    await channel_of(bot, scene).send("yes")
+    assert (script.struck, server.monotonic() - started > 0.05) == (5, True)
+    assert len(server.journal.invalid_requests) == 5
 
 
 async def test_permissions_and_threads(bot: Bot, scene: Scene) -> None:
