@@ -83,6 +83,8 @@
         const words = text.value.trim() || undefined;
         const answer = await sendFeedback(form.action, { ...fieldsOf(form), category, text: words });
         status.textContent = answer.ok ? texts.thanks : answer.detail || texts.failed;
+        const textProblem = answer.errors.find(({ field }) => field === "text");
+        if (textProblem) showError(text, error, words ? textProblem.reason : texts.empty);
         if (!answer.ok) return;
         const hadFocus = panel.contains(document.activeElement);
         panel.remove();
