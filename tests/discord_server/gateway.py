@@ -34,7 +34,7 @@ class Session:
     id: str
     intents: int
     sequence: int = 0
-    events: list[tuple[Json, EventRecord]] = field(default_factory=list)
+    events: list[tuple[Json, EventRecord]] = field(default_factory=list, repr=False)
     lost_at: float = 0.0
     connection: "Connection | None" = None
 

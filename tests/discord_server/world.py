@@ -43,9 +43,9 @@ class Guild:
     locale: str
     owner: User
     everyone: Role
-    roles: dict[int, Role] = field(default_factory=dict)
-    members: dict[int, "Member"] = field(default_factory=dict)
-    channels: dict[int, "Channel"] = field(default_factory=dict)
+    roles: dict[int, Role] = field(default_factory=dict, repr=False)
+    members: dict[int, "Member"] = field(default_factory=dict, repr=False)
+    channels: dict[int, "Channel"] = field(default_factory=dict, repr=False)
     commands: dict[tuple[str, int], Json] = field(default_factory=dict)
     has_bot: bool = True
     available: bool = True
@@ -72,7 +72,7 @@ class Channel:
     topic: str | None = None
     overwrites: dict[int, tuple[int, int]] = field(default_factory=dict)
     """Per role or user id: allowed bits, denied bits."""
-    messages: dict[int, "Message"] = field(default_factory=dict)
+    messages: dict[int, "Message"] = field(default_factory=dict, repr=False)
     archived: bool = False
     locked: bool = False
     auto_archive_minutes: int = 1440
