@@ -47,10 +47,7 @@ async def chromium() -> AsyncIterator[Browser]:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def browser_page_factory(chromium: Browser) -> AsyncIterator[PageFactory]:
-    """Opens a page in a context of its own: `await browser_page_factory(color_scheme="dark", …)`.
-
-    `page.problems` would be lost on a Playwright object, so console errors and exceptions are found by `problems_of`.
-    """
+    """Opens a page in a context of its own: `await browser_page_factory(color_scheme="dark", …)`."""
     contexts: list[BrowserContext] = []
 
     async def make(**options: Any) -> Page:
