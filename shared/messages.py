@@ -51,6 +51,7 @@ class Figure(Payload):
     numerator: int | None = None
     denominator: int | None = None
     previous: float | None = None
+    previous_count: int | None = None  # cases the previous value rests on
     reason: str | None = None  # why there is no value
 
 
@@ -139,6 +140,7 @@ class PromptDirect(Payload):
     identity_id: str
     site: str
     language: str | None = None
+    opens_conversation: bool = False  # counts against the caps of opening
 
 
 class PromptFallback(Payload):
