@@ -1,0 +1,56 @@
+"""Metrics: one catalogue, one way to measure each, one way to write it."""
+
+from shared.derive.kpis.catalogue import KPIS, Kpi
+from shared.derive.kpis.measuring import (
+    INSTALLATION,
+    Measured,
+    ScaleScore,
+    Sum,
+    figure,
+    find_kpi,
+    make_figure,
+    measure,
+    measure_between,
+    period_before,
+    scores_by_scale,
+    series,
+    series_between,
+    sums_by_key,
+)
+from shared.derive.kpis.wording import (
+    duration,
+    format_change,
+    format_figure,
+    format_value,
+    is_better,
+    is_clear_change,
+    percent,
+    short_number,
+)
+
+__all__ = [
+    "INSTALLATION",
+    "KPIS",
+    "Kpi",
+    "Measured",
+    "ScaleScore",
+    "Sum",
+    "duration",
+    "figure",
+    "find_kpi",
+    "format_change",
+    "format_figure",
+    "format_value",
+    "is_better",
+    "is_clear_change",
+    "make_figure",
+    "measure",
+    "measure_between",
+    "percent",
+    "period_before",
+    "scores_by_scale",
+    "series",
+    "series_between",
+    "short_number",
+    "sums_by_key",
+]

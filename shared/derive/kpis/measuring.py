@@ -1,0 +1,260 @@
+"""Metrics from rollups: one value over days or hours, a series of them, a figure against the period before.
+
+Undefined is a result: `Measured.value` is None and `reason` says why.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from shared.derive.kpis.catalogue import KPIS, Kpi, Part
+from shared.errors import InvalidInput
+from shared.messages import Figure, Point
+from shared.store.models import Rollup
+
+INSTALLATION = ""  # the site of counters about Warroom itself
+DAY = timedelta(days=1)
+MAX_DAYS = 800
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A value with the whole numbers it rests on; `count` is the number of cases."""
+
+    value: float | None
+    numerator: int | None
+    denominator: int | None
+    count: int
+    reason: str | None = None
+
+
+@dataclass(frozen=True)
+class Sum:
+    """Counters of one measure and key, added up."""
+
+    measure: str
+    key: str
+    count: int
+    total: float
+
+
+@dataclass(frozen=True)
+class ScaleScore:
+    """The scores given on one scale."""
+
+    scale_min: int
+    scale_max: int
+    count: int
+    mean: float
+
+
+def find_kpi(name: str) -> Kpi:
+    """The catalogue entry; raises `InvalidInput` naming the known ones."""
+    if name not in KPIS:
+        raise InvalidInput(f"There is no metric {name!r}. Known are: {', '.join(sorted(KPIS))}.")
+    return KPIS[name]
+
+
+async def measure(session: AsyncSession, kpi: str, site: str, start: date, end: date) -> Measured:
+    """The metric over the site's local days `start` to `end`, both included."""
+    found = find_kpi(kpi)
+    return compute(found, await _load(session, found, _within_days(start, end), site))
+
+
+async def measure_between(session: AsyncSession, kpi: str, site: str, since: datetime, until: datetime) -> Measured:
+    """The metric over the hours that begin at or after `since` and before `until`."""
+    found = find_kpi(kpi)
+    return compute(found, await _load(session, found, _within_hours(since, until), site))
+
+
+async def series(
+    session: AsyncSession, kpi: str, site: str, start: date, end: date, until: datetime | None = None
+) -> list[Point]:
+    """One point per local day; for a single day one per hour, up to `until` if given."""
+    found = find_kpi(kpi)
+    if start == end:
+        grouped = await _load_by(session, found, _within_days(start, end), site, col(Rollup.hour))
+        return _hourly_points(found, grouped, until)
+    grouped = await _load_by(session, found, _within_days(start, end), site, col(Rollup.local_day))
+    days = [start + DAY * number for number in range((end - start).days + 1)]
+    return [Point(at=day, value=_value(found, grouped.get(day, []))) for day in days]
+
+
+async def series_between(session: AsyncSession, kpi: str, site: str, since: datetime, until: datetime) -> list[Point]:
+    """One point per hour that begins at or after `since` and before `until`."""
+    found = find_kpi(kpi)
+    grouped = await _load_by(session, found, _within_hours(since, until), site, col(Rollup.hour))
+    first = since.replace(minute=0, second=0, microsecond=0)
+    first += timedelta(hours=1) if first < since else timedelta()
+    count = max(0, -(-(until - first) // timedelta(hours=1)))
+    hours = [first + timedelta(hours=number) for number in range(count)]
+    return [Point(at=hour, value=_value(found, grouped.get(hour, []))) for hour in hours]
+
+
+async def figure(
+    session: AsyncSession,
+    kpi: str,
+    site: str,
+    start: date,
+    end: date,
+    compare: bool = True,
+    against: tuple[date, date] | None = None,
+) -> Figure:
+    """The metric beside the same number of days before, or beside the days of `against`."""
+    now = await measure(session, kpi, site, start, end)
+    first, last = against or period_before(start, end)
+    before = await measure(session, kpi, site, first, last) if compare else None
+    return make_figure(find_kpi(kpi), now, before)
+
+
+def make_figure(kpi: Kpi, now: Measured, before: Measured | None = None) -> Figure:
+    """Two measurements of one metric as the figure of a message or tile."""
+    return Figure(
+        kpi=kpi.name,
+        title=kpi.title,
+        unit=kpi.unit,
+        direction=kpi.direction,
+        value=now.value,
+        count=now.count,
+        numerator=now.numerator,
+        denominator=now.denominator,
+        previous=before.value if before else None,
+        previous_count=before.count if before else None,
+        reason=now.reason,
+    )
+
+
+async def scores_by_scale(session: AsyncSession, site: str, start: date, end: date) -> list[ScaleScore]:
+    """The mean score of each scale that was used, the most used first; scales are never mixed."""
+    sums = await _load_sums(session, ["score"], _within_days(start, end), site)
+    found = []
+    for row in sums:
+        lowest, _, highest = row.key.rpartition("-")
+        if row.count:
+            found.append(ScaleScore(int(lowest), int(highest), row.count, row.total / row.count))
+    return sorted(found, key=lambda score: -score.count)
+
+
+async def sums_by_key(
+    session: AsyncSession, measure_name: str, site: str, start: date, end: date, limit: int = 50
+) -> list[Sum]:
+    """The keys of a measure over local days, the largest first (pages, categories, sources …)."""
+    sums = await _load_sums(session, [measure_name], _within_days(start, end), site)
+    return sorted((row for row in sums if row.count), key=lambda row: (-row.count, row.key))[:limit]
+
+
+def period_before(start: date, end: date) -> tuple[date, date]:
+    """The same number of days directly before."""
+    days = end - start + DAY
+    return start - days, end - days
+
+
+def compute(kpi: Kpi, sums: Iterable[Sum]) -> Measured:
+    """The metric of loaded sums."""
+    rows = list(sums)
+    if kpi.quantile is not None:
+        return _quantile(kpi, [row for row in rows if kpi.upper.holds(row.measure, row.key)], kpi.quantile)
+    upper = _add(kpi.upper, rows)
+    if kpi.lower is None:
+        return Measured(upper, int(upper), None, int(upper))
+    lower = int(_add(kpi.lower, rows))
+    if lower <= 0:
+        return Measured(None, None, 0, 0, kpi.nothing)
+    return Measured(upper / lower, round(upper) if kpi.unit == "share" else None, lower, lower)
+
+
+def _quantile(kpi: Kpi, rows: Sequence[Sum], share: float) -> Measured:
+    """Linear inside the bucket that holds the rank, as Prometheus does; the open last bucket gives its lower end."""
+    buckets = sorted((float(row.key), row.count) for row in rows if row.count > 0)
+    cases = sum(count for _, count in buckets)
+    if not cases:
+        return Measured(None, None, 0, 0, kpi.nothing)
+    rank, below, lower = share * cases, 0, 0.0
+    for upper, count in buckets:
+        if below + count >= rank:
+            value = lower if upper == float("inf") else lower + (upper - lower) * (rank - below) / count
+            return Measured(value, None, cases, cases)
+        below, lower = below + count, upper
+    return Measured(lower, None, cases, cases)
+
+
+def _add(part: Part, rows: Iterable[Sum]) -> float:
+    chosen = [row for row in rows if part.holds(row.measure, row.key)]
+    return float(sum(row.count if part.field == "count" else row.total for row in chosen))
+
+
+def _value(kpi: Kpi, sums: Iterable[Sum]) -> float | None:
+    return compute(kpi, sums).value
+
+
+def _hourly_points(kpi: Kpi, grouped: dict[Any, list[Sum]], until: datetime | None) -> list[Point]:
+    """Every hour from the first to the last that has rows, or to `until`."""
+    if not grouped:
+        return []
+    last = until - timedelta(microseconds=1) if until else max(grouped)
+    hour, points = min(grouped), []
+    while hour <= last:
+        points.append(Point(at=hour, value=_value(kpi, grouped.get(hour, []))))
+        hour += timedelta(hours=1)
+    return points
+
+
+def _within_days(start: date, end: date) -> ColumnElement[bool]:
+    """By local day; the bounds on the hour let the index work (a zone is at most 14 hours off)."""
+    if end < start:
+        raise InvalidInput("The period ends before it begins.")
+    if (end - start).days >= MAX_DAYS:
+        raise InvalidInput(f"A period may have at most {MAX_DAYS} days.")
+    from_hour, to_hour = _midnight(start) - DAY, _midnight(end) + 2 * DAY
+    return and_(
+        col(Rollup.local_day) >= start,
+        col(Rollup.local_day) <= end,
+        col(Rollup.hour) >= from_hour,
+        col(Rollup.hour) < to_hour,
+    )
+
+
+def _within_hours(since: datetime, until: datetime) -> ColumnElement[bool]:
+    return and_(col(Rollup.hour) >= since, col(Rollup.hour) < until)
+
+
+def _midnight(day: date) -> datetime:
+    return datetime.fromisoformat(f"{day.isoformat()}T00:00:00+00:00")
+
+
+async def _load(session: AsyncSession, kpi: Kpi, period: ColumnElement[bool], site: str) -> list[Sum]:
+    return await _load_sums(session, sorted(kpi.measures), period, _site_of(kpi, site))
+
+
+async def _load_sums(
+    session: AsyncSession, measures: Sequence[str], period: ColumnElement[bool], site: str
+) -> list[Sum]:
+    statement = (
+        select(col(Rollup.measure), col(Rollup.key), func.sum(col(Rollup.count)), func.sum(col(Rollup.total)))
+        .where(col(Rollup.site) == site, col(Rollup.measure).in_(measures), period)
+        .group_by(col(Rollup.measure), col(Rollup.key))
+    )
+    return [Sum(name, key, int(count), float(total)) for name, key, count, total in await session.execute(statement)]
+
+
+async def _load_by(
+    session: AsyncSession, kpi: Kpi, period: ColumnElement[bool], site: str, group: Any
+) -> dict[Any, list[Sum]]:
+    statement = (
+        select(group, col(Rollup.measure), col(Rollup.key), func.sum(col(Rollup.count)), func.sum(col(Rollup.total)))
+        .where(col(Rollup.site) == _site_of(kpi, site), col(Rollup.measure).in_(sorted(kpi.measures)), period)
+        .group_by(group, col(Rollup.measure), col(Rollup.key))
+    )
+    grouped: dict[Any, list[Sum]] = {}
+    for when, name, key, count, total in await session.execute(statement):
+        grouped.setdefault(when, []).append(Sum(name, key, int(count), float(total)))
+    return grouped
+
+
+def _site_of(kpi: Kpi, site: str) -> str:
+    return INSTALLATION if kpi.whole_installation else site
