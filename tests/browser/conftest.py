@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
-from typing import Any
+from pathlib import Path
+from typing import Any, NoReturn
 
 import pytest
 import pytest_asyncio
@@ -24,6 +25,9 @@ ARGUMENTS = [
     "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1",  # a request to another host fails at once
 ]
 
+AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
+AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+
 PageFactory = Callable[..., Awaitable[Page]]
 
 
@@ -31,10 +35,7 @@ PageFactory = Callable[..., Awaitable[Page]]
 async def chromium() -> AsyncIterator[Browser]:
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
-        reason = f"no Chromium on this machine (looked for {', '.join(NAMES)})"
-        if os.environ.get("CI"):
-            pytest.fail(reason)
-        pytest.skip(reason)
+        _do_without(f"no Chromium on this machine (looked for {', '.join(NAMES)})")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=path,
@@ -61,6 +62,21 @@ async def browser_page_factory(chromium: Browser) -> AsyncIterator[PageFactory]:
     for context in contexts:
         await context.close()
     _problems.clear()
+
+
+async def violations_on(page: Page) -> list[str]:
+    """What axe finds on the page as it is now; the page's context needs `bypass_csp=True`."""
+    if not AXE.exists():
+        _do_without("axe-core is not installed: npm ci --prefix tests/browser")
+    await page.evaluate(AXE.read_text(encoding="utf-8"))
+    result = await page.evaluate("(tags) => axe.run(document, {runOnly: {type: 'tag', values: tags}})", AXE_TAGS)
+    return [f"{found['id']}: {node['target']}" for found in result["violations"] for node in found["nodes"]]
+
+
+def _do_without(reason: str) -> NoReturn:
+    if os.environ.get("CI"):
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 _problems: dict[Page, list[str]] = {}

@@ -10,7 +10,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Page, expect
 
-from tests.browser.conftest import PageFactory, problems_of
+from tests.browser.conftest import PageFactory, problems_of, violations_on
 from tests.browser.recording_site import PROMPT, RecordingSite, make_page, running_site
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -448,3 +448,24 @@ async def test_pages_fit_and_the_console_stays_empty(
         await page.goto(site.address + path)
         assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth"), path
     assert problems_of(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [320, 1280])
+async def test_axe_finds_nothing(
+    browser_page_factory: PageFactory, site: RecordingSite, width: int, scheme: str
+) -> None:
+    site.prompt = PROMPT
+    page = await browser_page_factory(
+        viewport={"width": width, "height": 800}, color_scheme=scheme, reduced_motion="reduce", bypass_csp=True
+    )
+    for path in DEMO_PAGES:
+        await page.goto(site.address + path)
+        assert await violations_on(page) == [], path
+    await visit(page, site, "/demo")
+    await page.get_by_role("button", name="No", exact=True).click()
+    await expect(page.locator(".warroom-reason")).to_be_visible()
+    assert await violations_on(page) == []
+    await page.click("#age button")
+    await expect(page.locator(".warroom-prompt")).to_be_visible()
+    assert await violations_on(page) == []
