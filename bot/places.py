@@ -29,6 +29,11 @@ def community_of(settings: Settings, guild_id: int | None) -> CommunitySettings 
     return None if guild_id is None else settings.discord.community(guild_id)
 
 
+def community_id(settings: Settings, guild_id: int | None) -> str | None:
+    """The server's id if it is a community: where its member can be asked."""
+    return str(guild_id) if community_of(settings, guild_id) else None
+
+
 def first_site(settings: Settings) -> SiteSettings:
     """The site of the War Room and of people whose site is unknown."""
     sites = settings.all_sites()

@@ -1,0 +1,75 @@
+"""After each connection of a new client: reads what was missed, then lets the outbox through.
+
+Nothing of this belongs into `on_ready`, which fires again and again.
+"""
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING
+
+import aiohttp
+import discord
+from discord.ext import commands
+
+from bot.channels.discord_channel import DiscordChannel
+from bot.cogs.conversations import ConversationsCog
+from bot.cogs.standing_message import StandingMessageCog
+from bot.read_marks import watched_channels
+
+if TYPE_CHECKING:
+    from bot.discord_client import WarroomClient
+
+logger = logging.getLogger(__name__)
+
+MISSED_MESSAGES = 100
+REQUEST_ERRORS = (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError)
+
+
+class OpeningCog(commands.Cog):
+    def __init__(self, client: "WarroomClient") -> None:
+        self.client = client
+        self._channel: DiscordChannel | None = None
+        self._task: asyncio.Task[None] | None = None
+        self.is_open = asyncio.Event()
+
+    async def cog_load(self) -> None:
+        self._task = asyncio.create_task(self._open(), name="discord opening")
+
+    async def cog_unload(self) -> None:
+        if self._channel is not None:
+            self.client.runtime.channels.detach(self._channel)
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _open(self) -> None:
+        await self.client.wait_until_ready()
+        try:
+            await self.catch_up()
+            await self._post_standing_messages()
+        except Exception:  # the border of a task: whatever failed must not keep the outbox shut
+            logger.exception("the opening of Discord was not complete")
+        self._channel = DiscordChannel(self.client)
+        self.client.runtime.channels.attach(self._channel)
+        self.is_open.set()
+
+    async def catch_up(self) -> None:
+        """Replies in direct conversations that were written while nobody listened."""
+        conversations = self.client.get_cog(ConversationsCog.__name__)
+        if not isinstance(conversations, ConversationsCog):
+            return
+        async with self.client.runtime.store.read() as session:
+            watched = await watched_channels(session, self.client.runtime.clock.now())
+        for channel_id, last_id in watched:
+            channel = self.client.get_partial_messageable(channel_id)
+            try:
+                missed = channel.history(after=discord.Object(last_id), limit=MISSED_MESSAGES, oldest_first=True)
+                async for message in missed:
+                    await conversations.read_direct(message)
+            except REQUEST_ERRORS as error:
+                logger.warning("a conversation could not be read: %s", type(error).__name__)
+
+    async def _post_standing_messages(self) -> None:
+        standing = self.client.get_cog(StandingMessageCog.__name__)
+        if isinstance(standing, StandingMessageCog):
+            await standing.restore_all()

@@ -1,0 +1,56 @@
+"""/privacy export and erase: everything about who uses it, for that person only."""
+
+import io
+import json
+from typing import TYPE_CHECKING, Any
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.places import site_of
+from bot.replies import Answer
+from bot.views.erase_button import erase_view
+from shared.deliver.discord_text import clean
+from shared.ingest.erasure import export_person
+from shared.ingest.identities import find_identity
+from shared.store.models import Platform
+
+if TYPE_CHECKING:
+    from bot.discord_client import WarroomClient
+
+NO_USAGE = {"access": "everyone", "usage": False}
+FILE_NAME = "my-data.json"
+
+
+class PrivacyCog(commands.GroupCog, group_name="privacy", group_description="What is stored about you"):
+    def __init__(self, client: "WarroomClient") -> None:
+        self.client = client
+        group = self.app_command
+        if isinstance(group, app_commands.Group):
+            app_commands.allowed_installs(guilds=True, users=True)(group)
+            app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)(group)
+
+    @app_commands.command(description="Get everything that is stored about you, as a file", extras=NO_USAGE)
+    async def export(self, interaction: discord.Interaction["WarroomClient"]) -> None:
+        answer = Answer.of(interaction)
+        await answer.defer()
+        data = await self._export(interaction.user.id)
+        if data is None:
+            await answer.say(answer.text("export_nothing"))
+            return
+        written = json.dumps(data, ensure_ascii=False, indent=2, default=str).encode()
+        await answer.say(answer.text("export_ready"), file=discord.File(io.BytesIO(written), FILE_NAME))
+
+    async def _export(self, user_id: int) -> dict[str, Any] | None:
+        async with self.client.runtime.store.read() as session:
+            known = await find_identity(session, Platform.DISCORD.value, str(user_id))
+            return await export_person(session, known[1].id) if known else None
+
+    @app_commands.command(description="Remove everything that is stored about you", extras=NO_USAGE)
+    async def erase(self, interaction: discord.Interaction["WarroomClient"]) -> None:
+        answer = Answer.of(interaction)
+        runtime = self.client.runtime
+        site = await site_of(runtime, interaction.guild_id, interaction.user.id)
+        question = answer.text("erase_confirm", site=clean(site.name, 200))
+        await answer.say(question, view=erase_view(runtime.texts, answer.language))

@@ -1,0 +1,44 @@
+"""The message menu "Save as feedback": for the author of the message, or for the team."""
+
+from typing import TYPE_CHECKING
+
+import discord
+from discord import app_commands
+from discord.ext import commands
+
+from bot.discord_roles import team_role
+from bot.places import site_of
+from bot.replies import Answer
+from shared.errors import InvalidInput, NotAllowed
+from shared.guard.roles import reaches
+from shared.ingest.social_messages import SocialMessage, take_saved_message
+
+if TYPE_CHECKING:
+    from bot.discord_client import WarroomClient
+
+MENU_NAME = "Save as feedback"
+
+
+class SaveMessageCog(commands.Cog):
+    def __init__(self, client: "WarroomClient") -> None:
+        self.client = client
+        self._menu = app_commands.ContextMenu(name=MENU_NAME, callback=self.save, extras={"access": "everyone"})
+        self._menu = app_commands.guild_only(self._menu)
+
+    async def cog_load(self) -> None:
+        self.client.tree.add_command(self._menu)
+
+    async def cog_unload(self) -> None:
+        self.client.tree.remove_command(self._menu.name, type=self._menu.type)
+
+    async def save(self, interaction: discord.Interaction["WarroomClient"], message: discord.Message) -> None:
+        """The words of the message become its author's feedback; a second saving finds the first."""
+        answer = Answer.of(interaction)
+        is_author = interaction.user.id == message.author.id
+        if not is_author and not reaches(await team_role(interaction, self.client.runtime.settings.discord), "viewer"):
+            raise NotAllowed(answer.text("save_not_allowed"))
+        if message.author.bot or not message.content.strip():
+            raise InvalidInput(answer.text("save_empty"))
+        site = await site_of(self.client.runtime, interaction.guild_id, message.author.id)
+        await take_saved_message(self.client.runtime.feedback, SocialMessage())
+        await answer.say(answer.text("saved_as_feedback"))

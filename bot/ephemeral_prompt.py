@@ -1,0 +1,61 @@
+"""The question as a line that only its person sees, after a command of their own.
+
+It is the one message that does not pass the outbox: claimed and marked as asked in one unit, sent once by the
+handler, never repeated.
+"""
+
+import logging
+from typing import TYPE_CHECKING
+
+import aiohttp
+import discord
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.places import community_id, site_of
+from bot.replies import Answer
+from bot.views.score_buttons import question_text, question_view
+from shared.decide import prompts
+from shared.ingest.identities import ensure_identity
+from shared.store.models import Platform, Prompt
+
+if TYPE_CHECKING:
+    from bot.discord_client import WarroomClient
+
+logger = logging.getLogger(__name__)
+
+ASKED_ON = "discord_ephemeral"
+
+
+async def ask_if_due(interaction: discord.Interaction["WarroomClient"], answer: Answer) -> bool:
+    """Asks who is due and may be asked this way; whether it did."""
+    runtime = interaction.client.runtime
+    site = await site_of(runtime, interaction.guild_id, interaction.user.id)
+    user_id, now = str(interaction.user.id), runtime.clock.now()
+    guild_id = community_id(runtime.settings, interaction.guild_id)
+
+    async def claim(session: AsyncSession) -> Prompt | None:
+        identity, person = await ensure_identity(
+            session,
+            runtime.instance_key,
+            Platform.DISCORD.value,
+            user_id,
+            site.key,
+            now,
+            answer.language,
+            guild_id,
+        )
+        prompt = await prompts.claim_ephemeral_prompt(session, runtime.settings, identity, person, now)
+        if prompt is not None:
+            channel_id = str(interaction.channel_id) if interaction.channel_id else None
+            await prompts.mark_asked(session, prompt.id, ASKED_ON, channel_id, None, now)
+        return prompt
+
+    prompt = await runtime.store.writer.run(claim)
+    if prompt is None:
+        return False
+    text = question_text(runtime.texts, runtime.settings, answer.language, prompt.site, "ephemeral_question")
+    try:
+        await answer.say(text, view=question_view(runtime.texts, answer.language, prompt.id))
+    except (discord.HTTPException, aiohttp.ClientError) as error:
+        logger.warning("a question could not be shown: %s", type(error).__name__)
+    return True

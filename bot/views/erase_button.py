@@ -1,0 +1,54 @@
+"""The confirmation of /privacy erase."""
+
+import re
+from typing import TYPE_CHECKING, Any, Self
+
+import discord
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from bot.replies import Answer
+from bot.views.dynamic_button import PREFIX, Handled, button, view_of
+from shared.ingest.erasure import erase_person
+from shared.ingest.identities import find_identity
+from shared.store.models import Platform
+from shared.texts import Texts
+
+if TYPE_CHECKING:
+    from bot.discord_client import WarroomClient
+
+ERASE_ID = f"{PREFIX}:erase"
+
+
+class EraseButton(Handled, discord.ui.DynamicItem[discord.ui.Button[Any]], template=ERASE_ID):
+    """Erases who pressed it, nobody else; it is no usage, or erasing would leave a new trace."""
+
+    access = "everyone"
+    late = "update"
+    counts_as_usage = False
+
+    def __init__(self, label: str = "erase") -> None:
+        super().__init__(button(label, ERASE_ID, discord.ButtonStyle.danger))
+
+    @classmethod
+    async def from_custom_id(
+        cls, interaction: discord.Interaction[Any], item: discord.ui.Item[Any], match: re.Match[str], /
+    ) -> Self:
+        return cls()
+
+    async def press(self, interaction: discord.Interaction["WarroomClient"], answer: Answer) -> None:
+        runtime = interaction.client.runtime
+        user_id, now = str(interaction.user.id), runtime.clock.now()
+
+        async def unit(session: AsyncSession) -> None:
+            known = await find_identity(session, Platform.DISCORD.value, user_id)
+            if known is not None:
+                await erase_person(
+                    session, runtime.settings, runtime.instance_key, known[1].id, "system", now
+                )
+
+        await runtime.store.writer.run(unit)
+        await answer.replace(answer.text("erase_done"))
+
+
+def erase_view(texts: Texts, language: str | None) -> discord.ui.View:
+    return view_of(EraseButton(texts.say(language, "erase_confirm_button")))
