@@ -1,9 +1,10 @@
 """The only place where SQLite and PostgreSQL differ in words."""
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
-from sqlalchemy import Dialect, Insert, event
+from sqlalchemy import Dialect, Insert, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
@@ -86,3 +87,34 @@ def async_url(url: str) -> str:
         if url.startswith(prefix):
             return "postgresql+asyncpg://" + url.removeprefix(prefix)
     raise ValueError("the database address must begin with postgresql://")
+
+
+def create_salt_table(connection: Connection) -> None:
+    """Salts of visitor hashes on PostgreSQL: UNLOGGED, so neither in the WAL nor in a base backup."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(
+            "CREATE UNLOGGED TABLE visitor_salt"
+            " (site text NOT NULL, local_day date NOT NULL, salt bytea NOT NULL, PRIMARY KEY (site, local_day))"
+        )
+
+
+def drop_salt_table(connection: Connection) -> None:
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("DROP TABLE visitor_salt")
+
+
+async def keep_salt(session: AsyncSession, site: str, day: date, fresh: bytes) -> bytes:
+    """The stored salt of that day, or `fresh` once it is stored; replicas agree on the first one."""
+    await session.execute(
+        text("INSERT INTO visitor_salt (site, local_day, salt) VALUES (:site, :day, :salt) ON CONFLICT DO NOTHING"),
+        {"site": site, "day": day, "salt": fresh},
+    )
+    stored = await session.execute(
+        text("SELECT salt FROM visitor_salt WHERE site = :site AND local_day = :day"), {"site": site, "day": day}
+    )
+    return bytes(stored.scalar_one())
+
+
+async def remove_salts_before(session: AsyncSession, oldest: date) -> int:
+    removed = await session.execute(text("DELETE FROM visitor_salt WHERE local_day < :oldest"), {"oldest": oldest})
+    return int(removed.rowcount)  # type: ignore[attr-defined]

@@ -218,6 +218,7 @@ def upgrade() -> None:
         sa.Column("edited_at", Utc(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox_message")),
         sa.UniqueConstraint("dedupe_key", name=op.f("uq_outbox_message_dedupe_key")),
+        sqlite_autoincrement=True,
     )
     with op.batch_alter_table("outbox_message", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_outbox_message_lane"), ["lane"], unique=False)

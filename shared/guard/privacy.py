@@ -1,0 +1,157 @@
+"""Who a visitor is without knowing who: a keyed hash whose salt lives for one local day of the site.
+
+Addresses and user agents exist only inside these calls. On SQLite the salts are in a 0600 file beside
+the database, on PostgreSQL in an UNLOGGED table that dumps leave out; both are gone within 48 hours.
+"""
+
+import asyncio
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from datetime import date, datetime, timedelta
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from pathlib import Path
+
+from shared.clock import Clock, local_day
+from shared.config import Settings
+from shared.identifiers import keyed_hash
+from shared.store import dialect
+from shared.store.database import Store
+
+SALT_FILE = "salts.json"
+SALT_BYTES = 32
+UNKNOWN = "unknown"
+Network = IPv4Network | IPv6Network
+
+
+class VisitorHasher:
+    """Turns an address and a user agent into the visitor of one day."""
+
+    def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
+        self._file = settings.store.data_dir / SALT_FILE if settings.uses_sqlite else None
+        self._store = store
+        self._clock = clock
+        self._salts: dict[tuple[str, date], bytes] = {}
+        self._loading = asyncio.Lock()
+
+    async def visitor(self, site: str, zone: str, address: str, user_agent: str, now: datetime) -> str:
+        """32 hex digits that are the same for one site, local day, address and agent, and for nothing else."""
+        salt = await self._salt(site, local_day(now, zone))
+        return keyed_hash(salt, site, address, user_agent)
+
+    async def _salt(self, site: str, day: date) -> bytes:
+        known = self._salts.get((site, day))
+        if known is not None:
+            return known
+        async with self._loading:
+            if (site, day) not in self._salts:
+                self._salts[site, day] = await self._load_or_make(site, day)
+                self._forget_old(day)
+            return self._salts[site, day]
+
+    async def _load_or_make(self, site: str, day: date) -> bytes:
+        fresh = secrets.token_bytes(SALT_BYTES)
+        if self._file is not None:
+            return await asyncio.to_thread(keep_salt_in_file, self._file, site, day, fresh)
+        return await self._store.writer.run(lambda session: dialect.keep_salt(session, site, day, fresh))
+
+    def _forget_old(self, day: date) -> None:
+        oldest = day - timedelta(days=1)
+        self._salts = {key: salt for key, salt in self._salts.items() if key[1] >= oldest}
+
+    async def destroy_old(self) -> int:
+        """Removes the salts of days that are over everywhere; how many."""
+        oldest = self._clock.now().date() - timedelta(days=1)
+        async with self._loading:
+            self._salts = {key: salt for key, salt in self._salts.items() if key[1] >= oldest}
+            if self._file is not None:
+                return await asyncio.to_thread(remove_old_from_file, self._file, oldest)
+            return await self._store.writer.run(lambda session: dialect.remove_salts_before(session, oldest))
+
+
+def keep_salt_in_file(path: Path, site: str, day: date, fresh: bytes) -> bytes:
+    """The stored salt of that day, or `fresh` once it is stored."""
+    salts = _read_salts(path)
+    stored = salts.get(site, {}).get(day.isoformat())
+    if stored is not None:
+        return bytes.fromhex(stored)
+    salts.setdefault(site, {})[day.isoformat()] = fresh.hex()
+    _write_salts(path, _without_old(salts, day - timedelta(days=1)))
+    return fresh
+
+
+def remove_old_from_file(path: Path, oldest: date) -> int:
+    """Rewrites the file without the salts of days before `oldest`."""
+    salts = _read_salts(path)
+    kept = _without_old(salts, oldest)
+    removed = sum(map(len, salts.values())) - sum(map(len, kept.values()))
+    if removed:
+        _write_salts(path, kept)
+    return removed
+
+
+def _without_old(salts: dict[str, dict[str, str]], oldest: date) -> dict[str, dict[str, str]]:
+    return {
+        site: {day: salt for day, salt in days.items() if date.fromisoformat(day) >= oldest}
+        for site, days in salts.items()
+    }
+
+
+def _read_salts(path: Path) -> dict[str, dict[str, str]]:
+    try:
+        salts: dict[str, dict[str, str]] = json.loads(path.read_text("utf-8"))
+        return salts
+    except FileNotFoundError:
+        return {}
+
+
+def _write_salts(path: Path, salts: dict[str, dict[str, str]]) -> None:
+    draft = path.with_suffix(".new")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+    with os.fdopen(descriptor, "w", encoding="utf-8") as handle:
+        json.dump(salts, handle)
+        handle.flush()
+        os.fsync(handle.fileno())
+    draft.replace(path)
+
+
+def address_bucket(key: bytes, address: str) -> str:
+    """A keyed hash of the address for limits: IPv6 by /64, mapped IPv4 as IPv4."""
+    return keyed_hash(key, "address", _network_part(address))
+
+
+def _network_part(address: str) -> str:
+    try:
+        parsed = ip_address(address)
+    except ValueError:
+        return UNKNOWN
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Network((parsed, 64), strict=False))
+    return str(parsed)
+
+
+def client_address(peer: str | None, forwarded_for: str | None, proxies: Sequence[Network]) -> str:
+    """The right-most address that is not one of the configured proxies; the peer when none is configured."""
+    hops = [part.strip() for part in (forwarded_for or "").split(",") if part.strip()]
+    address = _parse(peer)
+    if address is None:
+        return UNKNOWN
+    while hops and any(address in network for network in proxies if network.version == address.version):
+        following = _parse(hops.pop())
+        if following is None:
+            break
+        address = following
+    return str(address)
+
+
+def _parse(text: str | None) -> IPv4Address | IPv6Address | None:
+    try:
+        parsed = ip_address((text or "").strip("[] "))
+    except ValueError:
+        return None
+    if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:
+        return parsed.ipv4_mapped
+    return parsed
