@@ -28,7 +28,7 @@ class Waiting:
     last_other_prompt_at: datetime | None
 
 
-def prompts_with_people() -> Select[Any]:
+def prompts_with_people() -> Select[*tuple[Any, ...]]:
     """Rows of (Prompt, Person, last other question); the caller adds what it looks for."""
     other = aliased(Prompt)
     last_other: ColumnElement[datetime] = (
@@ -37,7 +37,7 @@ def prompts_with_people() -> Select[Any]:
         .correlate(Prompt)
         .scalar_subquery()
     )
-    query: Select[Any] = select_columns(Prompt, Person, last_other)
+    query: Select[*tuple[Any, ...]] = select_columns(Prompt, Person, last_other)
     query = query.join(Person, col(Person.id) == col(Prompt.person_id))
     return query.execution_options(populate_existing=True)
 

@@ -23,7 +23,10 @@ class OutboxMessage(SQLModel, table=True):
     """One message to one destination. `payload` is the typed message of `shared.messages`."""
 
     __tablename__ = "outbox_message"
-    __table_args__ = (Index("ix_outbox_message_state_next", "state", "next_try_at"),)
+    __table_args__ = (
+        Index("ix_outbox_message_state_next", "state", "next_try_at"),
+        {"sqlite_autoincrement": True},  # an id is never used twice: the nonce of a message is made from it
+    )
     erasure: ClassVar = Erasure.DELETE
 
     id: int | None = key_field()
