@@ -180,5 +180,3 @@ def is_connected(client: WarroomClient) -> bool:
     """Whether the gateway's socket is open at this moment."""
     socket = client.ws
     return socket is not None and getattr(socket, "open", False)
-
-

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-ASKED_ON = "discord_ephemeral"
-
 
 async def ask_if_due(interaction: discord.Interaction["WarroomClient"], answer: Answer) -> bool:
     """Asks who is due and may be asked this way; whether it did."""
@@ -44,11 +42,7 @@ async def ask_if_due(interaction: discord.Interaction["WarroomClient"], answer: 
             answer.language,
             guild_id,
         )
-        prompt = await prompts.claim_ephemeral_prompt(session, runtime.settings, identity, person, now)
-        if prompt is not None:
-            channel_id = str(interaction.channel_id) if interaction.channel_id else None
-            await prompts.mark_asked(session, prompt.id, ASKED_ON, channel_id, None, now)
-        return prompt
+        return await prompts.claim_ephemeral_prompt(session, runtime.settings, identity, person, now)
 
     prompt = await runtime.store.writer.run(claim)
     if prompt is None:

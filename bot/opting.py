@@ -55,8 +55,6 @@ async def opt_out_user(interaction: discord.Interaction["WarroomClient"]) -> Non
     now = runtime.clock.now()
 
     async def unit(session: AsyncSession) -> None:
-        await opt_out(
-            session, runtime.settings, runtime.instance_key, DISCORD, user_id, site, now, "discord_command"
-        )
+        await opt_out(session, runtime.settings, runtime.instance_key, DISCORD, user_id, site, now, "discord_command")
 
     await runtime.store.writer.run(unit)

@@ -46,9 +46,7 @@ async def own_feedback(session: AsyncSession, feedback_id: str, user_id: int) ->
     return (await session.execute(query)).scalar_one_or_none()
 
 
-async def _require_prompt(
-    interaction: discord.Interaction["WarroomClient"], answer: Answer, prompt_id: str
-) -> Prompt:
+async def _require_prompt(interaction: discord.Interaction["WarroomClient"], answer: Answer, prompt_id: str) -> Prompt:
     async with interaction.client.runtime.store.read() as session:
         prompt = await own_prompt(session, prompt_id, interaction.user.id)
     if prompt is None:
@@ -92,9 +90,7 @@ def discord_sender(user_id: int, message_key: str, language: str | None) -> Feed
     )
 
 
-async def show_thanks(
-    interaction: discord.Interaction["WarroomClient"], text: str, view: discord.ui.View
-) -> None:
+async def show_thanks(interaction: discord.Interaction["WarroomClient"], text: str, view: discord.ui.View) -> None:
     """Replaces the question in a direct message; one that only the user sees stays until the form is sent."""
     message = interaction.message
     if message is None or message.flags.ephemeral:
@@ -105,9 +101,7 @@ async def show_thanks(
         logger.warning("a question could not be replaced by thanks: %s", type(error).__name__)
 
 
-async def never_again(
-    interaction: discord.Interaction["WarroomClient"], answer: Answer, prompt_id: str
-) -> None:
+async def never_again(interaction: discord.Interaction["WarroomClient"], answer: Answer, prompt_id: str) -> None:
     """The answer "Don't ask me again"."""
     runtime = interaction.client.runtime
     prompt = await _require_prompt(interaction, answer, prompt_id)

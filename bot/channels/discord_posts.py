@@ -2,12 +2,14 @@
 
 import io
 import logging
+from collections.abc import Sequence
 
 import discord
 
-from shared.deliver.charts import draw_chart
+from shared.deliver.charts import alt_text, draw_chart
 from shared.deliver.discord_text import clean, truncate_utf16
 from shared.deliver.war_room import Post
+from shared.messages import Series
 from shared.worker import Worker, WorkerFailed
 
 logger = logging.getLogger(__name__)
@@ -25,28 +27,41 @@ def marker(nonce: str | None) -> str:
     return f"{MARKER}{(nonce or '')[:MARKER_CHARACTERS]}"
 
 
-def make_embed(post: Post, nonce: str | None) -> discord.Embed:
-    """Title, lines and footer of a post."""
-    lines = [clean(line, LINE_LIMIT) for line in post.lines]
-    embed = discord.Embed(
-        title=clean(post.title, TITLE_LIMIT),
-        description=truncate_utf16("\n".join(lines), DESCRIPTION_LIMIT),
-        colour=COLOURS.get(str(post.severity), COLOURS["info"]),
-    )
-    embed.set_footer(text=marker(nonce))
+def make_embed(post: Post, nonce: str | None = None) -> discord.Embed:
+    """Title, lines, colour and, for a row of the outbox, its marker."""
+    embed = plain_embed(post.title, post.lines, str(post.severity))
+    if nonce is not None:
+        embed.set_footer(text=marker(nonce))
     return embed
 
 
+def plain_embed(title: str, lines: Sequence[str], severity: str = "info") -> discord.Embed:
+    """Every line escaped: what people wrote looks as they wrote it and does nothing."""
+    written = "\n".join(clean(line, LINE_LIMIT) for line in lines)
+    return discord.Embed(
+        title=clean(title, TITLE_LIMIT),
+        description=truncate_utf16(written, DESCRIPTION_LIMIT),
+        colour=COLOURS.get(severity, COLOURS["info"]),
+    )
+
+
 async def draw(worker: Worker, post: Post) -> discord.File | None:
-    """The chart as a file with alternative text; without a picture the words still go out."""
+    """The chart of a post, if it has one."""
     if post.chart is None:
         return None
+    return await draw_series(worker, post.chart, post.title, post.alt_text)
+
+
+async def draw_series(worker: Worker, series: Series, title: str, words: str | None = None) -> discord.File | None:
+    """A chart as a file with alternative text; without a picture the words still go out."""
     try:
-        picture = await worker.run(draw_chart, post.chart.model_dump(mode="json"), post.title)
+        picture = await worker.run(draw_chart, series.model_dump(mode="json"), title)
     except WorkerFailed:
         logger.warning("a chart could not be drawn")
         return None
-    return discord.File(io.BytesIO(picture), CHART_FILE, description=truncate_utf16(post.alt_text or "", ALT_LIMIT))
+    return discord.File(
+        io.BytesIO(picture), CHART_FILE, description=truncate_utf16(words or alt_text(series), ALT_LIMIT)
+    )
 
 
 def with_chart(embed: discord.Embed, chart: discord.File | None) -> discord.Embed:

@@ -49,9 +49,7 @@ class FeedbackCog(commands.GroupCog, group_name="feedback", group_description="T
         found = [zone for zone in self._zones if wanted in zone.lower()]
         return [app_commands.Choice(name=zone, value=zone) for zone in found[:SUGGESTIONS]]
 
-    @app_commands.command(
-        description="Never be asked again", extras={"access": "everyone", "usage": False}
-    )
+    @app_commands.command(description="Never be asked again", extras={"access": "everyone", "usage": False})
     async def optout(self, interaction: discord.Interaction["WarroomClient"]) -> None:
         answer = Answer.of(interaction)
         await opt_out_user(interaction)

@@ -42,9 +42,7 @@ class EraseButton(Handled, discord.ui.DynamicItem[discord.ui.Button[Any]], templ
         async def unit(session: AsyncSession) -> None:
             known = await find_identity(session, Platform.DISCORD.value, user_id)
             if known is not None:
-                await erase_person(
-                    session, runtime.settings, runtime.instance_key, known[1].id, "system", now
-                )
+                await erase_person(session, runtime.settings, runtime.instance_key, known[1].id, "system", now)
 
         await runtime.store.writer.run(unit)
         await answer.replace(answer.text("erase_done"))
