@@ -176,6 +176,7 @@ class WarRoomSettings(Section):
 
 class DeliverySettings(Section):
     attempts: Positive
+    give_up_hours: PositiveFloat
     retry_seconds: PositiveFloat
     retry_max_seconds: PositiveFloat
     channel_pace_seconds: Annotated[float, Field(ge=0)]

@@ -4,7 +4,7 @@ A message of a lane is claimed only when nothing older of that lane waits or is 
 lane keeps its order. A claim carries the leader's epoch; marking checks that it is still ours.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import CursorResult, and_, exists, func, or_, update
@@ -82,14 +82,21 @@ async def claim_due(
     destinations: Sequence[str],
     limit: int = 20,
     instance: str = "",
+    skip_lanes: Collection[str] = (),
+    patience: int | None = None,
 ) -> list[OutboxMessage]:
-    """Claims the oldest due message of each free lane of these destinations."""
+    """Claims the oldest due message of each free lane of these destinations.
+
+    A message that was tried `patience` times is parked: it is tried on, but the later ones of its lane
+    need not wait for it any more.
+    """
     older = aliased(OutboxMessage)
     blocked = exists().where(
         and_(
             col(older.lane) == col(OutboxMessage.lane),
             col(older.state).in_(UNFINISHED),
             col(older.id) < col(OutboxMessage.id),
+            *([col(older.attempts) < patience] if patience is not None else []),
         )
     )
     due = (
@@ -98,6 +105,7 @@ async def claim_due(
             OutboxMessage.state == OutboxState.PENDING.value,
             OutboxMessage.next_try_at <= now,
             col(OutboxMessage.destination).in_(list(destinations)),
+            col(OutboxMessage.lane).not_in(list(skip_lanes)),
             ~blocked,
         )
         .order_by(col(OutboxMessage.id))
