@@ -1,0 +1,64 @@
+"""Recomputes one day of a site from its raw rows with the functions that counted it in the first place."""
+
+from collections.abc import AsyncIterator
+from datetime import date
+from typing import Any
+
+from sqlalchemy import delete, or_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from shared.derive.rollups.counting import Tally
+from shared.derive.rollups.events import count_plain, count_views, count_visitor_days
+from shared.derive.rollups.feedback import tally_feedback
+from shared.derive.rollups.intake import INTAKE_MEASURES
+from shared.event_catalogue import CLICK, PAGE_VIEW
+from shared.store.models import Event, Feedback, PageView, Rollup, VisitorDay
+
+CHUNK = 1000
+
+
+async def rebuild(session: AsyncSession, site: str, day: date) -> None:
+    """Recomputes views, visitor-days and all counters of a local day; intake measures stay."""
+    views = select(PageView.view).where(PageView.site == site, PageView.local_day == day)
+    known_views = list((await session.execute(views)).scalars())
+    await _clear(session, site, day)
+    tally = Tally(site)
+    own_day = (col(Event.site) == site, col(Event.local_day) == day)
+    async for rows in _events(session, *own_day):
+        count_plain(tally, rows)
+        await count_visitor_days(session, tally, rows)
+    for start in range(0, max(1, len(known_views)), CHUNK):
+        wanted = or_(*own_day[1:], col(Event.view).in_(known_views[start : start + CHUNK]))
+        clicks = col(Event.name).in_((PAGE_VIEW, CLICK))
+        async for rows in _events(session, own_day[0], wanted, clicks):
+            await count_views(session, tally, rows)
+    said = await session.execute(select(Feedback).where(Feedback.site == site, Feedback.local_day == day))
+    for feedback in said.scalars():
+        tally_feedback(tally, feedback)
+    await tally.store(session)
+
+
+async def _clear(session: AsyncSession, site: str, day: date) -> None:
+    for table in (PageView, VisitorDay):
+        await session.execute(delete(table).where(col(table.site) == site, col(table.local_day) == day))
+    await session.execute(
+        delete(Rollup).where(
+            col(Rollup.site) == site,
+            col(Rollup.local_day) == day,
+            col(Rollup.measure).not_in(INTAKE_MEASURES),
+        )
+    )
+
+
+async def _events(session: AsyncSession, *conditions: Any) -> AsyncIterator[list[dict[str, Any]]]:
+    """Raw rows in the order in which they were stored, some at a time."""
+    columns = list(Event.__table__.columns)  # type: ignore[attr-defined]
+    last = 0
+    while True:
+        query = select(*columns).where(*conditions, col(Event.id) > last).order_by(col(Event.id)).limit(CHUNK)
+        rows = [dict(row) for row in (await session.execute(query)).mappings()]
+        if not rows:
+            return
+        yield rows
+        last = rows[-1]["id"]
