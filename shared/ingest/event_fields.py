@@ -1,0 +1,211 @@
+"""The wire types of `/track`, and how one event becomes a row.
+
+Whatever is sent, a page keeps no query, fragment or login, and a referrer is only its host.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+import msgspec
+
+from shared.clock import local_day
+from shared.config import LimitSettings, SiteSettings
+from shared.errors import FieldProblem
+from shared.event_catalogue import CLICK, CONVERSION, ENGAGEMENT, EXPOSURE, PAGE_VIEW, SEQUENCE_STEP
+
+Identifier = Annotated[str, msgspec.Meta(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
+Name = Annotated[str, msgspec.Meta(min_length=1)]
+Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=86_400_000)]
+AHEAD = timedelta(minutes=10)
+BEHIND = timedelta(days=7)
+BEHIND_WITH_KEY = timedelta(days=400)
+CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+class TrackEvent(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One event. Which fields count for which name is in the event catalogue."""
+
+    id: Identifier
+    name: Name
+    at: Annotated[int, msgspec.Meta(ge=0, le=2**53)] | None = None  # milliseconds since 1970
+    view: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    page: str | None = None
+    title: str | None = None
+    referrer: str | None = None
+    marked: bool = False
+    target: str | None = None
+    engaged_ms: Milliseconds | None = None
+    scroll_percent: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
+    sequence: Name | None = None
+    step: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    steps: Annotated[int, msgspec.Meta(ge=1, le=1000)] | None = None
+    done: bool = False
+    experiment: Name | None = None
+    variant: Name | None = None
+    goal: Name | None = None
+    value_cents: Annotated[int, msgspec.Meta(ge=-(10**12), le=10**12)] | None = None
+    currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")] | None = None
+    props: dict[str, str | int | float | bool | None] = {}
+
+
+class TrackBatch(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A batch of 1 to 100 events of one visitor of one site."""
+
+    site: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
+    events: Annotated[list[TrackEvent], msgspec.Meta(min_length=1, max_length=100)]
+    person: Identifier | None = None  # the consented browser id
+    language: Annotated[str, msgspec.Meta(max_length=35)] | None = None
+    zone: Annotated[str, msgspec.Meta(max_length=64)] | None = None
+
+
+EVENT_FIELDS = frozenset(TrackEvent.__struct_fields__)
+BATCH_FIELDS = frozenset(TrackBatch.__struct_fields__)
+NAMES = ("name", "sequence", "experiment", "variant", "goal")
+REQUIRED: Mapping[str, tuple[str, ...]] = {
+    PAGE_VIEW: ("page",),
+    CLICK: (),
+    ENGAGEMENT: ("engaged_ms",),
+    SEQUENCE_STEP: ("sequence", "step"),
+    EXPOSURE: ("experiment", "variant"),
+    CONVERSION: ("goal",),
+}
+
+
+@dataclass(frozen=True)
+class Received:
+    """What an event's row needs beside the event itself."""
+
+    site: SiteSettings
+    now: datetime
+    visitor_at: Callable[[datetime], str | None]
+    person_id: str | None
+    with_key: bool
+
+
+def check_event(raw: Any, limits: LimitSettings) -> TrackEvent | FieldProblem:
+    """The typed event, or the first field that is wrong and why."""
+    try:
+        event = msgspec.convert(raw, TrackEvent, strict=True)
+    except msgspec.ValidationError as error:
+        return _explain(str(error))
+    for name in NAMES:
+        value = getattr(event, name)
+        if value is not None and (len(value) > limits.name_characters or CONTROL.search(value)):
+            return FieldProblem(name, f"at most {limits.name_characters} printable characters")
+    for name in REQUIRED.get(event.name, ()):
+        if getattr(event, name) is None:
+            return FieldProblem(name, f"a {event.name} event needs it")
+    if event.steps is not None and event.step is not None and event.step > event.steps:
+        return FieldProblem("step", "beyond the last step")
+    return _check_sizes(event, limits)
+
+
+def _check_sizes(event: TrackEvent, limits: LimitSettings) -> TrackEvent | FieldProblem:
+    if event.page is not None and len(event.page) > limits.page_characters * 4:
+        return FieldProblem("page", f"at most {limits.page_characters} characters")
+    for name in ("title", "referrer", "target"):
+        if len(getattr(event, name) or "") > limits.string_characters * 4:
+            return FieldProblem(name, f"at most {limits.string_characters} characters")
+    if len(event.props) > limits.properties:
+        return FieldProblem("props", f"at most {limits.properties} properties")
+    for key, value in event.props.items():
+        if len(key) > limits.name_characters:
+            return FieldProblem("props", f"a key has more than {limits.name_characters} characters")
+        if isinstance(value, str) and len(value) > limits.string_characters:
+            return FieldProblem(f"props.{key}", f"at most {limits.string_characters} characters")
+    return event
+
+
+def _explain(message: str) -> FieldProblem:
+    """`Expected `str`, got `int` - at `$.name`` becomes field and reason."""
+    reason, _, place = message.partition(" - at `$")
+    field = place.rstrip("`").lstrip(".")
+    if missing := re.search(r"missing required field `(\w+)`", reason):
+        return FieldProblem(missing[1], "is missing")
+    return FieldProblem(field, reason.replace("`", "'").lower())
+
+
+def make_row(event: TrackEvent, received: Received, limits: LimitSettings) -> dict[str, Any]:
+    """The row of an event: cleaned, dated, and without a trace of who sent it."""
+    occurred = repair_time(event.at, received.now, with_key=received.with_key)
+    return {
+        "site": received.site.key,
+        "event_id": event.id,
+        "name": event.name,
+        "received_at": received.now,
+        "occurred_at": occurred,
+        "local_day": local_day(occurred, received.site.zone),
+        "visitor": received.visitor_at(occurred),
+        "person_id": received.person_id,
+        "view": event.view,
+        "page": clean_page(event.page, limits.page_characters),
+        "title": _cut(event.title, limits.string_characters),
+        "referrer": clean_referrer(event.referrer),
+        "marked": event.marked,
+        "target": _clean_target(event.target, limits.string_characters),
+        "engaged_ms": event.engaged_ms,
+        "scroll_percent": event.scroll_percent,
+        "sequence": event.sequence,
+        "step": event.step,
+        "steps": event.steps,
+        "done": event.done,
+        "experiment": event.experiment,
+        "variant": event.variant,
+        "goal": event.goal,
+        "value_cents": event.value_cents,
+        "currency": event.currency,
+        "props": {key: value for key, value in event.props.items() if value is not None},
+    }
+
+
+def repair_time(at: int | None, now: datetime, *, with_key: bool) -> datetime:
+    """The sender's time, or the receipt when it is missing, ahead of us or too old to be true."""
+    if at is None:
+        return now
+    try:
+        occurred = datetime.fromtimestamp(at / 1000, UTC)
+    except (OverflowError, ValueError, OSError):
+        return now
+    behind = BEHIND_WITH_KEY if with_key else BEHIND
+    return occurred if now - behind <= occurred <= now + AHEAD else now
+
+
+def clean_page(page: str | None, characters: int) -> str | None:
+    """The path of an address: no scheme, host, login, query or fragment."""
+    if page is None:
+        return None
+    path = re.split(r"[?#]", CONTROL.sub("", page).strip(), maxsplit=1)[0]
+    if re.match(r"^(?:[a-z][a-z0-9+.-]*:)?//", path, re.IGNORECASE):
+        path = path.split("//", 1)[1]
+        path = "/" + path.split("/", 1)[1] if "/" in path else "/"
+    elif re.match(r"^[a-z][a-z0-9+.-]*:", path, re.IGNORECASE):
+        return "/"
+    path = path.replace("\\", "/")
+    return ("/" + path.lstrip("/"))[:characters]
+
+
+def clean_referrer(referrer: str | None) -> str | None:
+    """Only the host of a referrer."""
+    if not referrer:
+        return None
+    try:
+        host = urlsplit(referrer if "//" in referrer else f"//{referrer}").hostname
+    except ValueError:
+        return None
+    return host.removeprefix("www.")[:253] if host and re.fullmatch(r"[a-z0-9._:-]+", host) else None
+
+
+def _clean_target(target: str | None, characters: int) -> str | None:
+    if target is None:
+        return None
+    if "://" in target or target.startswith("//"):
+        return clean_referrer(target)
+    return re.split(r"[?#]", target, maxsplit=1)[0][:characters]
+
+
+def _cut(text: str | None, characters: int) -> str | None:
+    return None if text is None else CONTROL.sub(" ", text)[:characters]

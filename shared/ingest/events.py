@@ -1,0 +1,233 @@
+"""Takes events in: check, clean, drop by rule, store once, count, all before the sender hears "thanks"."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col
+
+from shared.clock import Clock, local_day
+from shared.config import Settings, SiteSettings
+from shared.derive.rollups import count_events
+from shared.errors import FieldProblem, InvalidInput, LimitReached, NotAllowed
+from shared.guard.principals import Principal
+from shared.guard.privacy import VisitorHasher
+from shared.guard.rate_limits import TrackLimiter
+from shared.ingest.event_fields import BATCH_FIELDS, EVENT_FIELDS, Received, TrackEvent, check_event, make_row
+from shared.ingest.identities import note_web_usage
+from shared.ingest.intake_meter import INSTALLATION, IntakeMeter
+from shared.ingest.noise_filter import is_known_bot
+from shared.ingest.strict_json import parse_json
+from shared.store.database import Store
+from shared.store.dialect import insert_for
+from shared.store.models import Event
+
+
+@dataclass(frozen=True)
+class Sender:
+    """Who sent it; address and user agent live no longer than this object."""
+
+    address: str = ""
+    user_agent: str = ""
+    opted_out: str | None = None  # gpc or dnt
+    key: Principal | None = None
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """An event of a batch that was left out, and why."""
+
+    index: int
+    field: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class TrackOutcome:
+    """What became of a request; `rule` names the rule that dropped all of it."""
+
+    stored: int = 0
+    repeated: int = 0
+    dropped: list[Dropped] = field(default_factory=list)
+    rule: str | None = None
+
+
+@dataclass(frozen=True)
+class _Batch:
+    site: str
+    events: list[Any]
+    person: str | None
+    language: str | None
+    zone: str | None
+    unknown_fields: int
+
+
+class EventIntake:
+    """The way in for events."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        store: Store,
+        hasher: VisitorHasher,
+        limiter: TrackLimiter,
+        meter: IntakeMeter,
+        key: bytes,
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._store = store
+        self._hasher = hasher
+        self._limiter = limiter
+        self._meter = meter
+        self._key = key
+
+    async def take(self, body: bytes, sender: Sender) -> TrackOutcome:
+        """Stores a batch or one flat event.
+
+        Raises `InvalidInput` when nothing in it is good, `LimitReached` for a key over its limit,
+        `NotAllowed` for a key of another site, `CannotStore` when the store cannot take it.
+        """
+        received_at = self._clock.monotonic()
+        batch = self._read(body)
+        site = self._settings.site(batch.site)
+        if site is None:
+            return self._drop(INSTALLATION, "unknown_site", len(batch.events))
+        if rule := self._dropping_rule(site, sender):
+            return self._drop(site.key, rule, len(batch.events))
+        self._meter.drop(site.key, "unknown_field", batch.unknown_fields)
+        good, dropped = self._check(batch, site)
+        if not await self._is_within_limit(site, sender, len(good)):
+            return self._drop(site.key, "limit", len(good))
+        rows = await self._rows(batch, site, sender, good)
+        stored = await self._store.writer.run(lambda session: self._keep(session, batch, site, rows, sender))
+        self._meter.lag(self._clock.monotonic() - received_at)
+        return TrackOutcome(stored, len(rows) - stored, dropped)
+
+    def _read(self, body: bytes) -> _Batch:
+        raw = parse_json(body, self._settings.server.body_depth, unique_keys=False)
+        if not isinstance(raw, dict):
+            raise InvalidInput("The body must be an object.", [FieldProblem("", "not an object")])
+        is_batch = "events" in raw
+        events = raw["events"] if is_batch else [{key: raw[key] for key in raw if key in EVENT_FIELDS}]
+        known = BATCH_FIELDS if is_batch else BATCH_FIELDS | EVENT_FIELDS
+        problems = _envelope_problems(raw, events, self._settings.limits.batch_events)
+        if problems:
+            raise InvalidInput("The batch was refused.", problems)
+        unknown = len(set(raw) - known)
+        unknown += sum(len(set(event) - EVENT_FIELDS) for event in events if isinstance(event, dict))
+        return _Batch(raw["site"], events, raw.get("person"), raw.get("language"), raw.get("zone"), unknown)
+
+    def _dropping_rule(self, site: SiteSettings, sender: Sender) -> str | None:
+        if sender.key is not None:
+            if sender.key.site != site.key:
+                raise NotAllowed(f"This key belongs to another site than {site.key}.")
+            return None
+        if sender.opted_out:
+            return sender.opted_out
+        return "bot" if is_known_bot(sender.user_agent) else None
+
+    def _drop(self, site: str, rule: str, count: int) -> TrackOutcome:
+        self._meter.drop(site, rule, count)
+        return TrackOutcome(rule=rule)
+
+    def _check(self, batch: _Batch, site: SiteSettings) -> tuple[list[TrackEvent], list[Dropped]]:
+        good, dropped = [], []
+        for index, raw in enumerate(batch.events):
+            checked = check_event(raw, self._settings.limits)
+            if isinstance(checked, TrackEvent):
+                good.append(checked)
+            else:
+                dropped.append(Dropped(index, checked.field, checked.reason))
+        if not good:
+            places = [FieldProblem(f"events[{bad.index}].{bad.field}".rstrip("."), bad.reason) for bad in dropped]
+            raise InvalidInput("No event could be taken.", places)
+        self._meter.drop(site.key, "invalid", len(dropped))
+        return good, dropped
+
+    async def _is_within_limit(self, site: SiteSettings, sender: Sender, events: int) -> bool:
+        if sender.key is not None:
+            if not self._limiter.allow_key(sender.key.id, events):
+                raise LimitReached("This key has sent too many events; please wait a minute.", 60)
+            return True
+        visitor = await self._visitor(site, sender, self._clock.now())
+        return self._limiter.allow_visitor(visitor, events)
+
+    async def _visitor(self, site: SiteSettings, sender: Sender, moment: datetime) -> str:
+        return await self._hasher.visitor(site.key, site.zone, sender.address, sender.user_agent, moment)
+
+    async def _rows(
+        self, batch: _Batch, site: SiteSettings, sender: Sender, events: Sequence[TrackEvent]
+    ) -> list[dict[str, Any]]:
+        """Rows with the visitor of the day they belong to; a late beacon crosses midnight with yesterday's salt."""
+        now = self._clock.now()
+        visitors: dict[date, str] = {}
+        if sender.key is None and batch.person is None:
+            for moment in (now - timedelta(days=1), now):
+                visitors[local_day(moment, site.zone)] = await self._visitor(site, sender, moment)
+        today = visitors.get(local_day(now, site.zone))
+
+        def visitor_at(occurred: datetime) -> str | None:
+            return visitors.get(local_day(occurred, site.zone), today)
+
+        received = Received(site, now, visitor_at, None, with_key=sender.key is not None)
+        return [make_row(event, received, self._settings.limits) for event in events]
+
+    async def _keep(
+        self,
+        session: AsyncSession,
+        batch: _Batch,
+        site: SiteSettings,
+        rows: list[dict[str, Any]],
+        sender: Sender,
+    ) -> int:
+        if batch.person is not None:
+            person_id, visitor = await note_web_usage(
+                session,
+                self._settings,
+                self._key,
+                site,
+                batch.person,
+                self._clock.now(),
+                language=batch.language,
+                zone=batch.zone,
+            )
+            for row in rows:
+                row["person_id"], row["visitor"] = person_id, visitor
+        fresh = await _insert_new(session, site.key, rows)
+        if fresh:
+            await count_events(session, site.key, fresh)
+        return len(fresh)
+
+
+async def _insert_new(session: AsyncSession, site: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Inserts the rows whose id is new and gives these back, in their order."""
+    by_id: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        by_id.setdefault(row["event_id"], row)
+    statement = insert_for(session, Event).on_conflict_do_nothing(index_elements=["site", "event_id"])
+    inserted = await session.execute(statement.returning(col(Event.event_id)).values(list(by_id.values())))
+    new_ids = set(inserted.scalars())
+    return [row for event_id, row in by_id.items() if event_id in new_ids]
+
+
+def _envelope_problems(raw: Mapping[str, Any], events: Any, most: int) -> list[FieldProblem]:
+    problems = []
+    site = raw.get("site")
+    if not isinstance(site, str) or not 1 <= len(site) <= 32:
+        problems.append(FieldProblem("site", "the key of a site is needed"))
+    if not isinstance(events, list) or not events:
+        problems.append(FieldProblem("events", "a list with at least one event is needed"))
+    elif len(events) > most:
+        problems.append(FieldProblem("events", f"at most {most} events at once"))
+    for name, characters in (("person", 64), ("language", 35), ("zone", 64)):
+        value = raw.get(name)
+        if value is not None and (not isinstance(value, str) or not 1 <= len(value) <= characters):
+            problems.append(FieldProblem(name, f"a text of at most {characters} characters is needed"))
+    person = raw.get("person")
+    if isinstance(person, str) and not (len(person) >= 8 and person.replace("-", "").replace("_", "").isalnum()):
+        problems.append(FieldProblem("person", "a random id of 8 to 64 letters, digits, - and _ is needed"))
+    return problems
