@@ -156,7 +156,7 @@ class WarroomClient(commands.Bot):
 AnyCommand = app_commands.Command[Any, ..., Any] | app_commands.Group | app_commands.ContextMenu
 
 
-def all_commands(tree: WarroomTree, guild: discord.Object | None) -> list[AnyCommand]:
+def all_commands(tree: app_commands.CommandTree["WarroomClient"], guild: discord.Object | None) -> list[AnyCommand]:
     """The commands of the global list or of one server, with the menus of messages."""
     kinds = (discord.AppCommandType.chat_input, discord.AppCommandType.message, discord.AppCommandType.user)
     return [command for kind in kinds for command in tree.get_commands(guild=guild, type=kind)]

@@ -34,7 +34,7 @@ def role_ids(member: discord.Member) -> list[int]:
 
 
 async def _member_of_war_room(interaction: discord.Interaction[Any], guild_id: int) -> discord.Member | None:
-    guild = interaction.client.get_guild(guild_id)
+    guild: discord.Guild | None = interaction.client.get_guild(guild_id)
     if guild is None:
         return None
     try:

@@ -101,14 +101,12 @@ class Answer:
         parts = _parts(content, view, embed)
         async with self._lock:
             if not self.interaction.response.is_done():
-                files = {"file": file} if file else {}
-                await self.interaction.response.send_message(ephemeral=private, **parts, **files)
+                await self.interaction.response.send_message(ephemeral=private, **parts, **_file(file))
             elif self._late == "new" and not self._said and self._is_thinking():
                 attachments = [file] if file else []
                 await self.interaction.edit_original_response(**parts, attachments=attachments)
             else:
-                files = {"file": file} if file else {}
-                await self.interaction.followup.send(ephemeral=private, **parts, **files)
+                await self.interaction.followup.send(ephemeral=private, **parts, **_file(file))
             self._said = True
 
     async def replace(self, content: str, view: discord.ui.View | None = None) -> None:
@@ -169,6 +167,10 @@ def _parts(content: str | None, view: discord.ui.View | None, embed: discord.Emb
     if embed is not None:
         parts["embed"] = embed
     return parts
+
+
+def _file(file: discord.File | None) -> dict[str, Any]:
+    return {"file": file} if file else {}
 
 
 @asynccontextmanager

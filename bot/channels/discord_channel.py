@@ -85,7 +85,7 @@ class DiscordChannel:
             arguments["view"] = view
         if reference is not None:
             arguments["reference"] = reference.to_reference(fail_if_not_exists=False)
-        return sent(await channel.send(nonce=row.nonce, **arguments))
+        return sent(await channel.send(nonce=row.nonce or "", **arguments))
 
     async def _embed_arguments(self, row: OutboxMessage, message: messages.Message) -> dict[str, Any]:
         post = describe(message, self._runtime.settings, self._runtime.texts)
@@ -139,7 +139,7 @@ class DiscordChannel:
         language = message.language or identity.language
         text = question_text(runtime.texts, runtime.settings, language, message.site)
         view = question_view(runtime.texts, language, message.prompt_id)
-        posted = await channel.send(text, view=view, nonce=row.nonce)
+        posted = await channel.send(text, view=view, nonce=row.nonce or "")
         await self._watch(posted)
         return sent(posted)
 
@@ -152,7 +152,7 @@ class DiscordChannel:
         posted = await self._channel(int(message.channel_id)).send(
             text,
             view=answer_view(runtime.texts, message.language, message.prompt_id),
-            nonce=row.nonce,
+            nonce=row.nonce or "",
             allowed_mentions=discord.AllowedMentions(everyone=False, roles=False, users=[user], replied_user=False),
         )
         return sent(posted)
@@ -163,7 +163,7 @@ class DiscordChannel:
         arguments: dict[str, Any] = {}
         if message.offer_words and message.feedback_id:
             arguments["view"] = words_view(self._runtime.texts, identity.language, message.feedback_id)
-        posted = await channel.send(clean(message.text), nonce=row.nonce, **arguments)
+        posted = await channel.send(clean(message.text), nonce=row.nonce or "", **arguments)
         await self._watch(posted)
         return sent(posted)
 
@@ -254,4 +254,4 @@ def is_message_of(found: discord.Message, row: OutboxMessage, message: messages.
 def custom_ids(message: discord.Message) -> set[str]:
     """The ids of all buttons of a message."""
     rows = [row for row in message.components if isinstance(row, discord.ActionRow)]
-    return {child.custom_id for row in rows for child in row.children if getattr(child, "custom_id", None)}
+    return {str(child.custom_id) for row in rows for child in row.children if getattr(child, "custom_id", None)}

@@ -25,8 +25,8 @@ class Handled:
     late: ClassVar[Late] = "new"
     counts_as_usage: ClassVar[bool] = True
 
-    async def callback(self, interaction: discord.Interaction["WarroomClient"]) -> Any:
-        client = interaction.client
+    async def callback(self, interaction: discord.Interaction[Any]) -> Any:
+        client: WarroomClient = interaction.client
         async with answering(interaction, client.runtime, client.in_flight, self.late) as answer:
             if answer is None:
                 return

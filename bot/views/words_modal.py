@@ -84,7 +84,7 @@ def read_submission(data: Mapping[str, Any]) -> Submission | None:
     parts = custom_id.removeprefix(FORM_PREFIX).split(":")
     if not custom_id.startswith(FORM_PREFIX) or len(parts) != 3:
         return None
-    return Submission(*parts, values=dict(_fields(data.get("components") or [])))
+    return Submission(parts[0], parts[1], parts[2], dict(_fields(data.get("components") or [])))
 
 
 def _fields(components: list[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:

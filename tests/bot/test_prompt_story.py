@@ -1,0 +1,163 @@
+"""From "Ask me in a week" to the stored words, by direct message, with closed messages, and across a restart."""
+
+from shared.store.models import Feedback, Identity, Person, Prompt
+from tests.bot.discord_stage import Stage
+from tests.discord_server import Message, faults
+
+
+async def opt_in(stage: Stage) -> None:
+    standing = next(iter(stage.feedback_channel.messages.values()))
+    outcome = await stage.server.press(stage.mia, standing, "Ask me in a week")
+    assert outcome.ephemeral
+    assert "around" in outcome.content
+
+
+async def asked(stage: Stage) -> Message:
+    """Mia opted in, a week passed, the question is in her messages."""
+    await opt_in(stage)
+    stage.clock.advance(days=7)
+    assert await stage.enqueue_prompts() == 1
+    await stage.deliver()
+    return stage.messages_to(stage.mia)[-1]
+
+
+async def test_opted_in_member_is_asked_after_a_week_and_answers(stage: Stage) -> None:
+    question = await asked(stage)
+    assert "Example Docs" in question.content
+    outcome = await stage.server.press(stage.mia, question, "4")
+    assert outcome.modal is not None
+    await stage.server.submit_modal(stage.mia, outcome, {"text": "Great docs, I love the clear examples!"})
+    [feedback] = await stage.rows(Feedback)
+    assert (feedback.score, feedback.scale_min, feedback.scale_max) == (4, 1, 5)
+    assert feedback.text == "Great docs, I love the clear examples!"
+    assert feedback.sentiment == "positive"
+    [prompt] = await stage.rows(Prompt)
+    assert prompt.state == "answered"
+    assert prompt.asked_on == "discord_dm"
+    assert question.content.startswith("Thank you!")
+    assert not question.components
+
+
+async def test_nobody_is_asked_before_the_week_is_over(stage: Stage) -> None:
+    await opt_in(stage)
+    stage.clock.advance(days=6)
+    assert await stage.enqueue_prompts() == 0
+    assert stage.messages_to(stage.mia) == []
+
+
+async def test_score_is_stored_even_if_the_form_is_dismissed(stage: Stage) -> None:
+    question = await asked(stage)
+    await stage.server.press(stage.mia, question, "2")
+    await stage.settle()
+    [feedback] = await stage.rows(Feedback)
+    assert (feedback.score, feedback.text) == (2, None)
+    outcome = await stage.server.press(stage.mia, question, "Add words")
+    await stage.server.submit_modal(stage.mia, outcome, {"text": "The search is slow."})
+    [feedback] = await stage.rows(Feedback)
+    assert feedback.text == "The search is slow."
+
+
+async def test_form_that_was_open_during_a_restart_still_works(stage: Stage) -> None:
+    question = await asked(stage)
+    outcome = await stage.server.press(stage.mia, question, "5")
+    await stage.settle()
+    await stage.restart_bot()
+    answer = await stage.server.submit_modal(stage.mia, outcome, {"text": "Still here after the restart."})
+    assert answer.response is not None
+    [feedback] = await stage.rows(Feedback)
+    assert (feedback.score, feedback.text) == (5, "Still here after the restart.")
+
+
+async def test_buttons_work_after_a_restart(stage: Stage) -> None:
+    question = await asked(stage)
+    await stage.restart_bot()
+    outcome = await stage.server.press(stage.mia, question, "3")
+    assert outcome.modal is not None
+
+
+async def test_somebody_else_cannot_answer_a_question(stage: Stage) -> None:
+    question = await asked(stage)
+    forged = next(iter(stage.feedback_channel.messages.values()))
+    [prompt] = await stage.rows(Prompt)
+    leo = stage.server.add_member("leo", guild=stage.community)
+    outcome = await stage.server.press_forged(leo, forged, f"wr:score:{prompt.id}:1")
+    assert outcome.ephemeral
+    assert "somebody else" in outcome.content
+    assert await stage.rows(Feedback) == []
+    assert question.components
+
+
+async def test_never_again_ends_all_questions(stage: Stage) -> None:
+    question = await asked(stage)
+    await stage.server.press(stage.mia, question, "Don't ask me again")
+    assert "not ask you again" in question.content
+    [person] = await stage.rows(Person)
+    assert person.opted_out_at is not None
+
+
+async def test_closed_messages_fall_back_to_a_button_in_the_feedback_channel(stage: Stage) -> None:
+    stage.mia.dms_open = False
+    await opt_in(stage)
+    stage.clock.advance(days=7)
+    await stage.enqueue_prompts()
+    await stage.deliver()
+    fallback = list(stage.feedback_channel.messages.values())[-1]
+    assert fallback.mentions == [stage.mia]
+    [identity] = await stage.rows(Identity)
+    assert identity.dm_unreachable_at is not None
+    shown = await stage.server.press(stage.mia, fallback, "Answer")
+    assert shown.ephemeral
+    form = await stage.server.press(stage.mia, shown, "1")
+    await stage.server.submit_modal(stage.mia, form, {"text": "Hard to find anything."})
+    [feedback] = await stage.rows(Feedback)
+    assert (feedback.score, feedback.text) == (1, "Hard to find anything.")
+
+
+async def test_opening_messages_too_fast_pauses_all_openings(stage: Stage) -> None:
+    await opt_in(stage)
+    stage.clock.advance(days=7)
+    stage.server.faults.add("POST", "/users/@me/channels", faults.opening_dms_too_fast())
+    await stage.enqueue_prompts()
+    await stage.deliver()
+    assert stage.messages_to(stage.mia) == []
+    assert any("direct" in str(post.embeds).lower() for post in stage.war_room_posts())
+    assert await stage.enqueue_prompts() == 0
+    stage.clock.advance(days=2)
+    assert await stage.enqueue_prompts() == 1
+
+
+async def test_lost_answer_of_discord_never_doubles_the_question(stage: Stage) -> None:
+    await opt_in(stage)
+    stage.clock.advance(days=7)
+    stage.server.faults.add("POST", "/channels/*/messages", faults.dropped_after())
+    await stage.enqueue_prompts()
+    await stage.deliver()
+    stage.clock.advance(minutes=10)
+    await stage.deliver()
+    assert len(stage.messages_to(stage.mia)) == 1
+    [prompt] = await stage.rows(Prompt)
+    assert prompt.state == "asked"
+
+
+async def test_free_text_reply_answers_the_question_and_is_thanked_once(stage: Stage) -> None:
+    await asked(stage)
+    stage.server.dm(stage.mia, "Honestly, the install guide was confusing.")
+    await stage.server.wait_for(lambda: True)
+    while not await stage.rows(Feedback):
+        await stage.settle()
+    await stage.deliver()
+    [prompt] = await stage.rows(Prompt)
+    assert prompt.state == "answered"
+    thanks = [m for m in stage.messages_to(stage.mia) if "reads every answer" in m.content]
+    assert len(thanks) == 1
+
+
+async def test_reply_written_while_the_bot_was_away_is_read_at_the_next_start(stage: Stage) -> None:
+    await asked(stage)
+    await stage.stop_bot()
+    stage.server.dm(stage.mia, "I wrote this while you slept.")
+    await stage.start_bot()
+    [feedback] = await stage.rows(Feedback)
+    assert feedback.text == "I wrote this while you slept."
+    await stage.restart_bot()
+    assert len(await stage.rows(Feedback)) == 1

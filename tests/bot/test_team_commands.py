@@ -1,0 +1,102 @@
+"""The team's commands: what they show, and that they refuse Cy, who sees them but has no role."""
+
+import pytest
+
+from shared.ingest.feedback import NewFeedback
+from shared.store.models import AuditEntry, Member
+from bot.prompt_answers import discord_sender
+from tests.bot.discord_stage import Stage
+
+COMMANDS = {
+    "inbox recent": {},
+    "inbox search": {"words": "docs"},
+    "metric": {"name": "feedback_count"},
+    "sentiment": {},
+    "summary": {},
+    "alerts": {},
+    "dashboard": {},
+    "warroom help": {},
+}
+
+
+async def write_feedback(stage: Stage, text: str, key: str = "one") -> None:
+    await stage.runtime.feedback.take(NewFeedback(site="docs", text=text), discord_sender(stage.mia.id, key, "en"))
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+async def test_cy_is_refused(stage: Stage, command: str) -> None:
+    outcome = await stage.server.slash(stage.cy, command, COMMANDS[command], channel=stage.war_room_channel)
+    assert outcome.ephemeral
+    assert outcome.content == "This command is for the team."
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+async def test_ada_is_answered(stage: Stage, command: str) -> None:
+    await write_feedback(stage, "The docs are great.")
+    outcome = await stage.server.slash(stage.ada, command, COMMANDS[command], channel=stage.war_room_channel)
+    assert not outcome.refusals
+    assert outcome.embeds or outcome.content
+
+
+async def test_viewer_may_not_search(stage: Stage) -> None:
+    outcome = await stage.server.slash(stage.bea, "inbox search", {"words": "docs"}, channel=stage.war_room_channel)
+    assert outcome.content == "This command is for the team."
+
+
+async def test_metric_shows_value_definition_and_chart(stage: Stage) -> None:
+    await write_feedback(stage, "The docs are great.")
+    outcome = await stage.server.slash(
+        stage.bea, "metric", {"name": "feedback_count", "period": "7 days"}, channel=stage.war_room_channel
+    )
+    [embed] = outcome.embeds
+    assert embed["image"]["url"] == "attachment://chart.png"
+    assert outcome.files["chart.png"].startswith(b"\x89PNG")
+    assert outcome.message.attachments[0]["description"]
+    assert "1" in embed["description"].splitlines()[0]
+
+
+async def test_metric_names_are_suggested_from_the_catalogue(stage: Stage) -> None:
+    outcome = await stage.server.autocomplete(stage.bea, "metric", "name", "sentim", channel=stage.war_room_channel)
+    assert "mean_sentiment" in [choice["value"] for choice in outcome.choices]
+
+
+async def test_unknown_metric_is_explained(stage: Stage) -> None:
+    outcome = await stage.server.slash(stage.bea, "metric", {"name": "nonsense"}, channel=stage.war_room_channel)
+    assert "no metric" in outcome.content
+
+
+async def test_inbox_escapes_what_people_wrote(stage: Stage) -> None:
+    await write_feedback(stage, "**bold** @everyone <@1> [x](http://evil.example)")
+    outcome = await stage.server.slash(stage.bea, "inbox recent", channel=stage.war_room_channel)
+    described = outcome.embeds[0]["description"]
+    assert "**bold**" not in described
+    assert "@everyone" not in described
+    assert "](http" not in described
+
+
+async def test_answers_outside_the_war_room_channel_are_private(stage: Stage) -> None:
+    lounge = stage.server.add_channel(stage.war_room, "lounge")
+    outcome = await stage.server.slash(stage.bea, "alerts", channel=lounge)
+    assert outcome.ephemeral
+
+
+async def test_dashboard_link_is_private_and_gives_the_discord_role(stage: Stage) -> None:
+    outcome = await stage.server.slash(stage.bea, "dashboard", channel=stage.war_room_channel)
+    assert outcome.ephemeral
+    assert "/app/sign-in#" in outcome.content
+    [member] = await stage.rows(Member)
+    assert (member.role, member.discord_id) == ("viewer", str(stage.bea.id))
+    [entry] = await stage.rows(AuditEntry)
+    assert entry.action == "member.link"
+    assert str(stage.bea.id) not in entry.actor
+
+
+async def test_team_commands_exist_in_the_war_room_server_only(stage: Stage) -> None:
+    names = {name for name, _ in stage.community.commands} | {name for name, _ in stage.server.world.commands}
+    assert names == {"feedback", "privacy", "Save as feedback"}
+
+
+async def test_commands_are_sent_again_only_when_they_changed(stage: Stage) -> None:
+    before = stage.server.journal.count("PUT")
+    await stage.restart_bot()
+    assert stage.server.journal.count("PUT") == before
