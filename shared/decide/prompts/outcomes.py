@@ -155,7 +155,7 @@ async def dismiss(
     values: dict[str, object] = {"state": PromptState.DISMISSED.value, "ended_at": now}
     if asks_again:
         values = {"state": PromptState.WAITING.value, "due_at": until}
-    if not await move(session, prompt_id, [PromptState.ASKED, PromptState.UNCERTAIN], **values):
+    if not await move(session, prompt_id, REACHED, **values):
         return False
     await session.execute(
         update(Person)
