@@ -1,6 +1,8 @@
 """What delivery tests arrange: a lease, prompts of people, messages, a loop."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import count
 
 import pytest
 from sqlmodel import select
@@ -50,7 +52,7 @@ class Delivery:
     clock: PacedClock
     store: Store
     epoch: int = 0
-    directory: ChannelDirectory = field(default_factory=ChannelDirectory)
+    numbers: Iterator[int] = field(default_factory=count)
 
     async def lead(self, *channels: Channel, **delivery: object) -> DeliveryLoop:
         """A new leader with a new epoch; whatever led before is dead."""
@@ -72,7 +74,7 @@ class Delivery:
 
     async def put(self, message: Message | None = None, lane: str = "war_room", **options: object) -> int:
         message = message or Notice(title="Something", text="happened")
-        values = {"destination": "war_room", "dedupe_key": f"{lane}-{self.clock.passed}-{id(message)}"} | options
+        values = {"destination": "war_room", "dedupe_key": f"message {next(self.numbers)}"} | options
         row_id = await self.store.writer.run(
             lambda session: enqueue(session, message, now=self.clock.now(), lane=lane, **values)  # type: ignore[arg-type]
         )

@@ -1,0 +1,170 @@
+"""The sentences of summaries, alerts and notes about unhappy people. Plain text; the channels escape it."""
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from shared.config import Settings
+from shared.derive.kpis import KPIS, duration, find_kpi, format_change, format_figure, format_value, percent
+from shared.messages import AlertPost, Figure, NegativeFeedback, QuotedFeedback, Summary
+from shared.texts import Texts
+
+QUOTE_CHARACTERS = 280
+CATEGORY_ORDER = ("bug", "question", "idea", "praise", "other", "unsorted")
+PHASES = {"fired": "", "updated": "still firing: ", "resolved": "resolved: "}
+SOURCES = {"web": "the docs page", "form": "the form", "api": "the API", "discord": "Discord", "x": "X"}
+Lines = tuple[str, ...]
+
+
+def summary_title(summary: Summary) -> str:
+    if summary.start == summary.end:
+        return f"{summary.site_name} · {_weekday(summary.start)}"
+    return f"{summary.site_name} · {_span(summary.start, summary.end)}"
+
+
+def summary_lines(summary: Summary, texts: Texts) -> Lines:
+    """Numbers first, then what people talk about, quotes, who was asked, what still fires."""
+    groups = [
+        [_figure_line(figure) for figure in summary.figures],
+        [*_category_lines(summary), *_word_lines(summary)],
+        [line for quote in summary.quotes for line in quote_lines(quote, texts)],
+        [*_asked_lines(summary), *_alert_state_lines(summary), *_missed_lines(summary)],
+    ]
+    lines: list[str] = []
+    for group in groups:
+        lines += ["", *group] if lines and group else group
+    return tuple(lines)
+
+
+def quote_lines(quote: QuotedFeedback, texts: Texts) -> Lines:
+    """Whose mood, then the words."""
+    facts = [quote.why.capitalize(), *_judgement(quote)]
+    if quote.source:
+        facts.append(f"from {SOURCES.get(quote.source, quote.source)}")
+    return " · ".join(facts), _words_of(quote, texts)
+
+
+def alert_title(alert: AlertPost, settings: Settings) -> str:
+    site = settings.site(alert.site)
+    where = site.name if site else alert.site or "Warroom"
+    return f"{alert.severity} {PHASES[alert.phase]}{alert.figure.title} · {where}"
+
+
+def alert_lines(alert: AlertPost) -> Lines:
+    """What is measured against what, for how long, and what it means."""
+    window = f"the last {alert.window_hours} {'hour' if alert.window_hours == 1 else 'hours'}"
+    lines = [f"{alert.figure.title}: {format_figure(alert.figure)} in {window}.", _rule_sentence(alert)]
+    if alert.phase == "resolved" and alert.resolved_at is not None:
+        lasted = duration((alert.resolved_at - alert.fired_at).total_seconds() * 1_000)
+        lines.append(f"It fired at {_moment(alert.fired_at)} and lasted {lasted}.")
+    else:
+        lines.append(f"Firing since {_moment(alert.fired_at)}. Rule: {alert.rule}.")
+    return (*lines, f"What it counts: {alert.definition}")
+
+
+def negative_title(note: NegativeFeedback, settings: Settings) -> str:
+    site = settings.site(note.site)
+    return f"Unhappy feedback · {site.name if site else note.site}"
+
+
+def negative_lines(note: NegativeFeedback, texts: Texts) -> Lines:
+    """The words, how bad, what moved the score, where it came from."""
+    quote = note.quote
+    lines = [_words_of(quote, texts)] if quote.text or quote.removed else []
+    facts = [*_judgement(quote), note.category]
+    if quote.source:
+        facts.append(f"from {SOURCES.get(quote.source, quote.source)}")
+    lines.append(" · ".join(facts))
+    if note.words and not quote.removed:
+        moved = ", ".join(f"{word} {weight:+.1f}".replace("-", "−") for word, weight in note.words[:5])
+        lines.append(f"Words that counted: {moved}")
+    if quote.page and not quote.removed:
+        lines.append(f"Page: {quote.page}")
+    return tuple(lines)
+
+
+def _figure_line(figure: Figure) -> str:
+    change = format_change(figure)
+    before = ""
+    if change and figure.previous is not None:
+        before = f" (before: {format_value(find_kpi(figure.kpi), figure.previous)})"
+    return f"{figure.title}: {format_figure(figure)}" + (f" · {change}{before}" if change else "")
+
+
+def _category_lines(summary: Summary) -> list[str]:
+    counts = summary.categories
+    order = [*CATEGORY_ORDER, *sorted(set(counts) - set(CATEGORY_ORDER))]
+    said = ", ".join(f"{counts[category]} {category}" for category in order if counts.get(category))
+    return [f"About: {said}"] if said else []
+
+
+def _word_lines(summary: Summary) -> list[str]:
+    said = ", ".join(f"{word} ({count})" for word, count in summary.words)
+    return [f"Most used words: {said}"] if said else []
+
+
+def _asked_lines(summary: Summary) -> list[str]:
+    asked = summary.asked
+    if not asked:
+        return []
+    return [
+        f"Day-7 question: {asked.get('eligible', 0)} eligible, {asked.get('opted_in', 0)} opted in, "
+        f"{asked.get('asked', 0)} asked, {asked.get('answered', 0)} answered"
+    ]
+
+
+def _alert_state_lines(summary: Summary) -> list[str]:
+    return [f"Open alerts: {', '.join(summary.open_alerts)}" if summary.open_alerts else "No open alerts."]
+
+
+def _missed_lines(summary: Summary) -> list[str]:
+    if not summary.missed:
+        return []
+    period = {"daily": "day", "weekly": "week"}[summary.period]
+    count = f"{summary.missed} earlier {period}{'' if summary.missed == 1 else 's'}"
+    return [f"Warroom was not running: {count} {'was' if summary.missed == 1 else 'were'} not reported."]
+
+
+def _judgement(quote: QuotedFeedback) -> list[str]:
+    facts = []
+    if quote.score is not None and quote.scale_max is not None:
+        facts.append(f"score {quote.score:g} of {quote.scale_max}")
+    if quote.compound is not None:
+        facts.append(f"sentiment {quote.compound:+.2f}".replace("-", "−"))
+    return facts
+
+
+def _words_of(quote: QuotedFeedback, texts: Texts) -> str:
+    if quote.removed:
+        return texts.say(None, "removed_at_request")
+    words = " ".join(quote.text.split())
+    return f"“{words if len(words) <= QUOTE_CHARACTERS else words[: QUOTE_CHARACTERS - 1].rstrip() + '…'}”"
+
+
+def _rule_sentence(alert: AlertPost) -> str:
+    if alert.compare in ("below", "above"):
+        limit = format_value(KPIS[alert.figure.kpi], alert.threshold) if alert.figure.kpi in KPIS else alert.threshold
+        return f"The limit is {limit}: it must not be {alert.compare} that."
+    expected = format_value(alert.figure.kpi, alert.expected) if alert.figure.kpi in KPIS else alert.expected
+    way = "fall" if alert.compare == "drop" else "rise"
+    return f"The same weekday usually has {expected}: it must not {way} by {percent(alert.threshold)} or more."
+
+
+def _span(start: date, end: date) -> str:
+    """“2 to 8 March 2026”, with the first month and year only where they differ."""
+    if start.year != end.year:
+        return f"{_day(start)} to {_day(end)}"
+    first = str(start.day) if start.month == end.month else f"{start.day} {start:%B}"
+    return f"{first} to {_day(end)}"
+
+
+def _weekday(day: date) -> str:
+    return f"{day:%A}, {_day(day)}"
+
+
+def _day(day: date) -> str:
+    return f"{day.day} {day:%B %Y}"
+
+
+def _moment(moment: datetime) -> str:
+    utc = moment.astimezone(ZoneInfo("UTC"))
+    return f"{utc:%H:%M} UTC on {utc.day} {utc:%B}"
