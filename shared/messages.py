@@ -164,6 +164,7 @@ class DirectReply(Payload):
     feedback_id: str | None = None
     prompt_id: str | None = None
     offer_words: bool = False
+    confirms_stop: bool = False  # X: the one message that may follow a STOP
 
 
 class XReply(Payload):

@@ -13,6 +13,7 @@ from shared.store.models import OutboxMessage
 
 DM_CLOSED = "dm_closed"  # this person takes no direct messages
 DM_TOO_FAST = "dm_too_fast"  # the platform stopped our opening of conversations
+NOT_WANTED = "not_wanted"  # the recipient is gone or has said stop: skipped, and nobody needs to hear of it
 
 
 @dataclass(frozen=True)

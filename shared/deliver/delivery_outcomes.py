@@ -13,7 +13,7 @@ from sqlmodel import col
 
 from shared.config import DeliverySettings, Settings
 from shared.decide import prompts
-from shared.deliver.channel import DM_TOO_FAST, PermanentFailure, RetryLater, Sent
+from shared.deliver.channel import DM_TOO_FAST, NOT_WANTED, PermanentFailure, RetryLater, Sent
 from shared.messages import DOUBT, LATE_AFTER_MINUTES, WAR_ROOM, Doubt, Notice
 from shared.store.models import OutboxMessage, OutboxState
 from shared.store.outbox import enqueue, mark
@@ -90,6 +90,8 @@ async def _note_refused(
     session: AsyncSession, settings: Settings, row: OutboxMessage, failure: PermanentFailure, now: datetime
 ) -> OutboxState:
     prompt_id = _prompt_of(row)
+    if prompt_id is None and failure.code == NOT_WANTED:
+        return await _move(session, row, OutboxState.SKIPPED, now, last_error=failure.reason[:ERROR_CHARACTERS])
     if prompt_id is None:
         return await _bury(session, row, failure.reason, now)
     if row.kind == "prompt_fallback":

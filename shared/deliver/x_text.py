@@ -53,6 +53,11 @@ def weighted_length(text: str) -> int:
     return sum(weight for _, weight in _split(text))
 
 
+def has_address(text: str) -> bool:
+    """Whether X would make a link of a part of it."""
+    return any(match["address"] or match["bare"] for match in _PIECE.finditer(unicodedata.normalize("NFC", text)))
+
+
 def clean(text: str) -> str:
     """Untrusted text: nobody is mentioned, no tag is joined, nothing is invisible."""
     return _SUMMONS.sub(r"\1 ", remove_unseen(text)).strip()
