@@ -115,7 +115,7 @@ def _assemble(settings: Settings, clock: Clock, store: Store, worker: ProcessWor
         hasher=hasher,
         track_limiter=limiter,
         meter=meter,
-        events=EventIntake(settings, clock, store, hasher, limiter, meter),
+        events=EventIntake(settings, clock, store, hasher, limiter, meter, key),
         feedback=FeedbackIntake(settings, clock, store, hasher, texts, meter, key),
         channels=ChannelDirectory(),
         feed=LiveFeed(store, clock),
