@@ -5,7 +5,7 @@ RUN_STAMP := .venv/.requirements.stamp
 DEV_STAMP := .venv/.requirements-dev.stamp
 export XDG_RUNTIME_DIR ?= /tmp
 
-.PHONY: run demo test check bench lint lock migration clean
+.PHONY: run demo test check bench lint docs lock migration clean
 
 run: $(RUN_STAMP) ## set up what is missing and start Warroom on the embedded database
 	@$(BIN)/python -m bot
@@ -24,6 +24,9 @@ bench: $(DEV_STAMP) ## ratios within one run
 
 lint: $(DEV_STAMP)
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
+
+docs: $(DEV_STAMP) ## write the reference pages of the documentation from the code
+	@$(BIN)/python -m tests.reference_pages
 
 # The environment is made anew when a lock changes; the development one holds the other.
 $(DEV_STAMP): requirements-dev.lock | .venv/bin/python

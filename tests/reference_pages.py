@@ -1,0 +1,271 @@
+"""Writes the reference pages from the code: settings, events, metrics, routes, jobs, commands.
+
+`make docs` runs this. `tests/test_documentation.py` fails when a page is not what the code says now.
+"""
+
+import asyncio
+import inspect
+import re
+import tempfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+from shared.config import PROJECT_DIR, load_settings
+
+FOLDER = PROJECT_DIR / "api" / "web" / "docs" / "reference"
+HEADER = "<!-- Written by `make docs` from the code. Do not edit. -->\n\n"
+SECTION = re.compile(r"\[{1,2}(?P<name>[a-z_.]+)\]{1,2}(?:\s+#\s*(?P<meaning>.+))?")
+PAIR = re.compile(r"(?P<key>[a-z_]+) = (?P<value>\"[^\"]*\"|\[[^\]]*\]|\{[^}]*\}|[^\s#]+)\s*(?:#\s*(?P<meaning>.+))?")
+
+
+@dataclass(frozen=True)
+class SettingLine:
+    """One key of config.toml; `example` is set in tables that only stand there as a comment or as a list."""
+
+    section: str
+    key: str
+    default: str
+    meaning: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.section}.{self.key}"
+
+
+def read_settings() -> list[SettingLine]:
+    """Every key of config.toml once, with the comment behind it; of a list of tables the first one speaks."""
+    found: dict[str, SettingLine] = {}
+    section = ""
+    for line in (PROJECT_DIR / "config.toml").read_text("utf-8").splitlines():
+        text = line.removeprefix("# ").strip()
+        if head := SECTION.fullmatch(text):
+            section = head["name"]
+        elif (pair := PAIR.fullmatch(text)) and section:
+            setting = SettingLine(section, pair["key"], pair["value"], (pair["meaning"] or "").strip())
+            found.setdefault(setting.name, setting)
+    return list(found.values())
+
+
+def settings_page() -> str:
+    """A table per section, then the texts."""
+    lines = read_settings()
+    parts = [
+        "# Settings\n",
+        "Own values go to `config.local.toml`, or into the environment as `WARROOM_<SECTION>__<KEY>`. "
+        "The README says which one wins.\n",
+    ]
+    sections = dict.fromkeys(line.section for line in lines)
+    for section in sections:
+        rows = [line for line in lines if line.section == section]
+        parts.append(f"## `{section}`\n")
+        if section.startswith("texts."):
+            parts.append(table(("text", "English"), ((code(row.key), row.default) for row in rows)))
+        else:
+            cells = ((code(row.key), code(row.default), row.meaning) for row in rows)
+            parts.append(table(("setting", "default", "meaning"), cells))
+    return "\n".join(parts)
+
+
+def events_page() -> str:
+    from shared.event_catalogue import CATALOGUE
+
+    rows = ((code(e.name), e.meaning, ", ".join(map(code, e.fields))) for e in CATALOGUE.values())
+    return "\n".join(
+        (
+            "# Events\n",
+            "Events that Warroom knows by name. Any other name is a custom event of your own: it is counted by name "
+            "and keeps its `props`. All fields: [tracking.md](../tracking.md).\n",
+            table(("event", "meaning", "fields that count"), rows),
+        )
+    )
+
+
+def kpis_page() -> str:
+    from shared.derive.kpis import KPIS
+
+    better = {"up": "higher", "down": "lower", "none": "–"}
+    rows = ((code(k.name), k.title, k.unit, better[k.direction], k.definition) for k in KPIS.values())
+    return "\n".join(
+        (
+            "# Metrics\n",
+            "One catalogue for tiles, slash commands, reports and alerts. Shares run from 0 to 1 in settings.\n",
+            table(("name", "title", "unit", "better", "definition"), rows),
+        )
+    )
+
+
+def routes_page() -> str:
+    from api.routes import ALL_ROUTES
+
+    ordered = sorted(ALL_ROUTES, key=lambda route: (route.path, route.method))
+    rows = (
+        (route.method, code(route.path), describe_access(route.access), first_line(route.handler)) for route in ordered
+    )
+    return "\n".join(
+        (
+            "# Routes\n",
+            "Every address of the server and who may use it. A route that does not declare this stops the start.\n",
+            table(("method", "path", "who", "what"), rows),
+        )
+    )
+
+
+def describe_access(access: Any) -> str:
+    """ "public", "role: viewer" or "key: read", whatever type declares it."""
+    for attribute, label in (("scope", "API key with scope"), ("role", "member from role")):
+        if value := getattr(access, attribute, None):
+            return f"{label} {code(str(value))}"
+    return str(getattr(access, "kind", getattr(access, "value", access))).lower()
+
+
+def jobs_page() -> str:
+    from shared.jobs.job_table import JOBS
+
+    rows = (
+        (
+            code(job.name),
+            seconds(job.period_seconds),
+            seconds(job.timeout_seconds),
+            job.meaning or first_line(job.function),
+        )
+        for job in JOBS
+    )
+    return "\n".join(
+        (
+            "# Jobs\n",
+            "What the leader does again and again. Each does one bounded step and may run twice. "
+            "`warroom run-job NAME` runs one now.\n",
+            table(("job", "every", "time limit", "does"), rows),
+        )
+    )
+
+
+def commands_page() -> str:
+    slash = [(code(c.name), c.access, c.meaning, c.options) for c in slash_commands()]
+    operator = [(code(f"warroom {c.name}"), c.meaning, c.options) for c in operator_commands()]
+    return "\n".join(
+        (
+            "# Commands\n",
+            "## Discord\n",
+            "Commands for everyone work in every connected server and in direct messages. Team commands exist only "
+            "in the War Room server; the role is checked again whenever one is used.\n",
+            table(("command", "from role", "does", "options"), slash),
+            "## Operator\n",
+            table(("command", "does", "arguments"), operator),
+        )
+    )
+
+
+@dataclass(frozen=True)
+class CommandLine:
+    name: str
+    meaning: str
+    options: str
+    access: str = ""
+
+
+def slash_commands() -> list[CommandLine]:
+    """The commands that the real client would send to Discord."""
+    return sorted(asyncio.run(_load_slash_commands()), key=lambda command: (command.access != "everyone", command.name))
+
+
+async def _load_slash_commands() -> list[CommandLine]:
+    from discord import app_commands
+
+    from bot.cogs import load_cogs
+    from bot.discord_client import all_commands, make_client
+
+    async def never() -> None:
+        return None
+
+    with tempfile.TemporaryDirectory() as folder:
+        environment = {"WARROOM_DATA_DIR": folder}
+        settings = load_settings(environment, None, discord={"war_room_guild": 1, "war_room_channel": 2})
+    runtime: Any = SimpleNamespace(settings=settings)
+    client = make_client(runtime, never)
+    found: list[CommandLine] = []
+    try:
+        await load_cogs(client)
+        for guild in (None, client.war_room_guild):
+            for command in all_commands(client.tree, guild):
+                leaves = command.walk_commands() if isinstance(command, app_commands.Group) else [command]
+                found += [_describe_slash(leaf) for leaf in leaves if not isinstance(leaf, app_commands.Group)]
+    finally:
+        await client.close()
+    return found
+
+
+def _describe_slash(command: Any) -> CommandLine:
+    from discord import app_commands
+
+    access = str(command.extras["access"])
+    if isinstance(command, app_commands.ContextMenu):
+        return CommandLine(command.name, "In the menu of a message (Apps).", "", access)
+    options = ", ".join(code(p.name) if p.required else f"[{code(p.name)}]" for p in command.parameters)
+    return CommandLine(f"/{command.qualified_name}", str(command.description), options, access)
+
+
+def operator_commands() -> list[CommandLine]:
+    """The commands of `warroom`, as its command line knows them."""
+    import typer
+
+    from shared.cli import app
+
+    return list(_walk_operator_commands(typer.main.get_command(app), ""))
+
+
+def _walk_operator_commands(command: Any, prefix: str) -> Iterator[CommandLine]:
+    for name, child in getattr(command, "commands", {}).items():
+        if hasattr(child, "commands"):
+            yield from _walk_operator_commands(child, f"{prefix}{name} ")
+            continue
+        options = [p for p in child.params if p.name != "help"]
+        shown = (code(p.name.upper() if p.param_type_name == "argument" else p.opts[0]) for p in options)
+        yield CommandLine(prefix + name, (child.help or "").strip(), " ".join(shown))
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "settings.md": settings_page,
+    "events.md": events_page,
+    "kpis.md": kpis_page,
+    "routes.md": routes_page,
+    "jobs.md": jobs_page,
+    "commands.md": commands_page,
+}
+
+
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines) + "\n"
+
+
+def code(text: str) -> str:
+    return f"`{text}`"
+
+
+def seconds(value: float) -> str:
+    if value >= 3600 and value % 3600 == 0:
+        return f"{value / 3600:.0f} h"
+    return f"{value / 60:.0f} min" if value >= 60 and value % 60 == 0 else f"{value:g} s"
+
+
+def first_line(function: Any) -> str:
+    return (inspect.getdoc(function) or "").partition("\n")[0]
+
+
+def page(name: str) -> str:
+    """The text that the page must have now."""
+    return HEADER + PAGES[name]()
+
+
+def write_pages(folder: Path = FOLDER) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in PAGES:
+        (folder / name).write_text(page(name), "utf-8")
+
+
+if __name__ == "__main__":
+    write_pages()
