@@ -1,0 +1,108 @@
+"""The HTTP application: middlewares in order, routes with declared access, nothing at import."""
+
+import logging
+from collections.abc import Awaitable, Callable
+
+from aiohttp import web
+
+from api.authentication import KEYS_TOUCHED, authorize
+from api.cross_origin import add_cors, answer_preflight
+from api.error_responses import (
+    add_headers,
+    error_response,
+    http_error_response,
+    internal_error_response,
+    problem_response,
+)
+from api.routes import ALL_ROUTES
+from api.routing import ACCESS_RULES, RUNTIME, access_of, add_routes
+from shared.errors import WarroomError
+from shared.runtime import Runtime
+
+logger = logging.getLogger("warroom.access")
+
+Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
+IN_FLIGHT: web.AppKey[list[int]] = web.AppKey("in_flight", list)
+INTAKE_NAMES = {"/api/track": "/track", "/api/feedback": "/feedback"}
+
+
+def make_app(runtime: Runtime) -> web.Application:
+    """The application of one process; raises ValueError when a route does not say who may use it."""
+    server = runtime.settings.server
+    app = web.Application(
+        middlewares=[observe, answer_errors, bound_requests, allow_origins, check_access],
+        client_max_size=server.body_limit_bytes,
+    )
+    app[RUNTIME] = runtime
+    app[ACCESS_RULES] = {}
+    app[IN_FLIGHT] = [0]
+    app[KEYS_TOUCHED] = {}
+    add_routes(app, ALL_ROUTES)
+    app.on_response_prepare.append(add_headers)
+    return app
+
+
+@web.middleware
+async def observe(request: web.Request, handler: Next) -> web.StreamResponse:
+    """One log line and one count an answer; no address, user agent or query in either."""
+    runtime = request.app[RUNTIME]
+    started = runtime.clock.monotonic()
+    response = await handler(request)
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "(none)"
+    milliseconds = (runtime.clock.monotonic() - started) * 1000
+    logger.debug("%s %s %d %.1f ms", request.method, route, response.status, milliseconds)
+    access = access_of(request)
+    if access is not None and access.kind == "intake" and request.method == "POST":
+        runtime.meter.answer(INTAKE_NAMES.get(route, route).strip("/"), response.status)
+    return response
+
+
+@web.middleware
+async def answer_errors(request: web.Request, handler: Next) -> web.StreamResponse:
+    """Domain errors become their answer; everything unknown an id that leads to the log."""
+    try:
+        return await handler(request)
+    except WarroomError as error:
+        return error_response(request, error)
+    except web.HTTPException as error:
+        return http_error_response(request, error)
+    except Exception:  # the edge's border: nothing of it may reach the sender
+        return internal_error_response(request)
+
+
+@web.middleware
+async def bound_requests(request: web.Request, handler: Next) -> web.StreamResponse:
+    """No more requests at once than we can keep; /healthz always passes."""
+    count = request.app[IN_FLIGHT]
+    if count[0] >= request.app[RUNTIME].settings.server.max_requests and request.path != "/healthz":
+        response: web.StreamResponse = problem_response(503, "Try again", "Too many requests at once.")
+        response.headers["Retry-After"] = "1"
+        return response
+    count[0] += 1
+    try:
+        return await handler(request)
+    finally:
+        count[0] -= 1
+
+
+@web.middleware
+async def allow_origins(request: web.Request, handler: Next) -> web.StreamResponse:
+    """CORS of the intake routes; the dashboard and the JSON API allow no other origin."""
+    preflight = answer_preflight(request)
+    if preflight is not None:
+        return preflight
+    try:
+        response = await handler(request)
+    except WarroomError as error:
+        response = error_response(request, error)
+    add_cors(request, response)
+    return response
+
+
+@web.middleware
+async def check_access(request: web.Request, handler: Next) -> web.StreamResponse:
+    access = access_of(request)
+    if access is not None:
+        await authorize(request, access)
+    return await handler(request)

@@ -1,0 +1,61 @@
+"""Which pages of other origins may call us: any for `/track`, those of the sites for feedback and prompts."""
+
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from api.routing import RUNTIME
+from shared.config import is_loopback_host
+
+ANY_ORIGIN = frozenset({"/track", "/api/track"})
+SITE_ORIGINS = ("/feedback", "/api/feedback", "/prompts/")
+METHODS = "GET, POST, OPTIONS"
+
+
+def answer_preflight(request: web.Request) -> web.Response | None:
+    """The answer to an OPTIONS request of an intake path; None for everything else."""
+    if request.method != "OPTIONS" or not _is_cross_origin_path(request.path):
+        return None
+    response = web.Response(status=204)
+    add_cors(request, response)
+    if "Access-Control-Allow-Origin" in response.headers:
+        response.headers["Access-Control-Allow-Methods"] = METHODS
+        response.headers["Access-Control-Allow-Headers"] = "Content-Type, Authorization"
+        response.headers["Access-Control-Max-Age"] = "86400"
+    return response
+
+
+def add_cors(request: web.Request, response: web.StreamResponse) -> None:
+    """Never with credentials."""
+    if request.path in ANY_ORIGIN:
+        response.headers["Access-Control-Allow-Origin"] = "*"
+    elif request.path.startswith(SITE_ORIGINS):
+        response.headers["Vary"] = "Origin"
+        origin = request.headers.get("Origin")
+        if origin and is_site_origin(request, origin):
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = "Retry-After"
+    if "Access-Control-Allow-Origin" in response.headers:
+        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+
+
+def is_site_origin(request: web.Request, origin: str) -> bool:
+    """Whether an origin is our own or a host of a configured site, by https unless it is loopback."""
+    settings = request.app[RUNTIME].settings
+    if origin == settings.base_url:
+        return True
+    try:
+        parts = urlsplit(origin)
+        host, _ = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    if f"{parts.scheme}://{parts.netloc}" != origin or parts.scheme not in ("http", "https") or "@" in parts.netloc:
+        return False
+    if parts.scheme == "http" and not is_loopback_host(host):
+        return False
+    hosts = {known for site in settings.sites for known in site.hosts}
+    return host in hosts or parts.netloc in hosts
+
+
+def _is_cross_origin_path(path: str) -> bool:
+    return path in ANY_ORIGIN or path.startswith(SITE_ORIGINS)

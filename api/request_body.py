@@ -1,0 +1,97 @@
+"""Reads bodies of strangers: bounded in size and time while reading, never inflated, strictly parsed."""
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+from aiohttp import web
+from pydantic import BaseModel, ValidationError
+
+from api.routing import RUNTIME
+from shared.errors import BodyTooLarge, FieldProblem, InvalidInput, UnsupportedBody
+from shared.ingest.strict_json import check_text, parse_json
+
+JSON_TYPES = frozenset({"application/json", "text/plain", "application/octet-stream", ""})
+FORM_TYPE = "application/x-www-form-urlencoded"
+FORM_FIELDS = 60
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_body(request: web.Request) -> bytes:
+    """The body, or `BodyTooLarge`, `UnsupportedBody`, or `InvalidInput` when it does not arrive in time."""
+    server = request.app[RUNTIME].settings.server
+    if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+        raise UnsupportedBody("Compressed bodies are not taken here; send the body as it is.")
+    limit = server.body_limit_bytes
+    if request.content_length is not None and request.content_length > limit:
+        raise BodyTooLarge(f"The body is larger than {limit} bytes.")
+    try:
+        async with asyncio.timeout(server.body_timeout_seconds):
+            return await _read_bounded(request, limit)
+    except TimeoutError:
+        raise InvalidInput("The body did not arrive in time.") from None
+    except (web.RequestPayloadError, asyncio.IncompleteReadError):
+        raise InvalidInput("The body was cut off.") from None
+
+
+async def _read_bounded(request: web.Request, limit: int) -> bytes:
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > limit:
+            raise BodyTooLarge(f"The body is larger than {limit} bytes.")
+    return bytes(body)
+
+
+def media_type(request: web.Request) -> str:
+    """The content type without parameters; a charset other than UTF-8 is refused."""
+    content_type, _, parameters = request.headers.get("Content-Type", "").partition(";")
+    for parameter in parameters.split(";"):
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8", "us-ascii"):
+            raise UnsupportedBody("Only UTF-8 is taken here.")
+    return content_type.strip().lower()
+
+
+async def read_json_bytes(request: web.Request) -> bytes:
+    """The body of a JSON route; beacons may call it text/plain."""
+    if media_type(request) not in JSON_TYPES:
+        raise UnsupportedBody("Send JSON as application/json or text/plain.")
+    return await read_body(request)
+
+
+async def read_json(request: web.Request) -> Any:
+    body = await read_json_bytes(request)
+    return parse_json(body, request.app[RUNTIME].settings.server.body_depth)
+
+
+async def read_form(request: web.Request) -> dict[str, str]:
+    """The fields of a plain HTML form; of a repeated field the last value counts."""
+    if media_type(request) != FORM_TYPE:
+        raise UnsupportedBody(f"Send the form as {FORM_TYPE}.")
+    body = await read_body(request)
+    try:
+        pairs = parse_qsl(
+            body.decode("utf-8"), keep_blank_values=True, max_num_fields=FORM_FIELDS, encoding="utf-8", errors="strict"
+        )
+    except (UnicodeDecodeError, ValueError):
+        raise InvalidInput("The form could not be read; it must be UTF-8 with few fields.") from None
+    for name, value in pairs:
+        check_text(name)
+        check_text(value)
+    return dict(pairs)
+
+
+def parse_model(model: type[Model], data: Any) -> Model:
+    """The typed body, or `InvalidInput` that names each wrong field; what was sent is not repeated."""
+    if not isinstance(data, Mapping):
+        raise InvalidInput("The body must be an object.", [FieldProblem("", "not an object")])
+    try:
+        return model.model_validate(data)
+    except ValidationError as error:
+        problems = [
+            FieldProblem(".".join(map(str, problem["loc"])), problem["msg"].removeprefix("Value error, "))
+            for problem in error.errors(include_url=False, include_context=False, include_input=False)
+        ]
+        raise InvalidInput("Some fields are not as they must be.", problems) from None

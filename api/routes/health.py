@@ -1,0 +1,96 @@
+"""Is it alive, is it ready, and its numbers for Prometheus."""
+
+import asyncio
+import os
+
+import psutil
+from aiohttp import web
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+
+from api.routing import PUBLIC, RUNTIME, Operation, Route
+from shared.runtime import Runtime
+from shared.store import outbox
+
+READY_SECONDS = 2.0
+
+
+async def answer_health(request: web.Request) -> web.Response:
+    """The process answers; the database is not asked."""
+    return web.json_response({"status": "ok"})
+
+
+async def answer_ready(request: web.Request) -> web.Response:
+    """503 when the store cannot be read; every part says how it is."""
+    runtime = request.app[RUNTIME]
+    try:
+        await asyncio.wait_for(runtime.store.ping(), READY_SECONDS)
+        store_up = True
+    except Exception:  # whatever the driver raises, the answer is the same
+        store_up = False
+    parts = {name: {"state": part.state, "sentence": part.sentence} for name, part in runtime.parts.all().items()}
+    if not store_up:
+        parts["store"] = {"state": "down", "sentence": "the database does not answer"}
+    body = {"ready": store_up, "leader": runtime.is_leader(), "parts": parts}
+    return web.json_response(body, status=200 if store_up else 503)
+
+
+async def answer_metrics(request: web.Request) -> web.Response:
+    """Prometheus text format, from a registry of our own."""
+    runtime = request.app[RUNTIME]
+    try:
+        async with runtime.store.read() as session:
+            waiting = await asyncio.wait_for(outbox.count_by_state(session), READY_SECONDS)
+    except Exception:  # numbers of the process are still worth having
+        waiting = {}
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(_Numbers(runtime, waiting))
+    text = generate_latest(registry)
+    return web.Response(body=text, headers={"Content-Type": "text/plain; version=0.0.4; charset=utf-8"})
+
+
+class _Numbers:
+    """One reading of everything that is counted."""
+
+    def __init__(self, runtime: Runtime, waiting: dict[str, int]) -> None:
+        self._runtime = runtime
+        self._waiting = waiting
+
+    def collect(self) -> list[CounterMetricFamily | GaugeMetricFamily]:
+        totals = self._runtime.meter.totals
+        answers = CounterMetricFamily("warroom_intake_answers", "Answers of intake routes", labels=["route", "status"])
+        drops = CounterMetricFamily("warroom_intake_drops", "Left out by rule", labels=["reason"])
+        lag = CounterMetricFamily("warroom_intake_lag", "Requests by receipt-to-commit bound, ms", labels=["le"])
+        for (measure, key), count in totals.items():
+            if measure == "answer":
+                answers.add_metric(key.split(":"), count)
+            elif measure == "drop":
+                drops.add_metric([key], count)
+            elif measure == "lag_ms":
+                lag.add_metric([key], count)
+        rows = GaugeMetricFamily("warroom_outbox_messages", "Messages by state", labels=["state"])
+        for state, count in self._waiting.items():
+            rows.add_metric([state], count)
+        parts = GaugeMetricFamily("warroom_part_up", "1 works, 0 is down", labels=["part"])
+        for name, part in self._runtime.parts.all().items():
+            if part.state != "off":
+                parts.add_metric([name], float(part.state == "ok"))
+        leader = GaugeMetricFamily("warroom_leader", "1 while this process leads")
+        leader.add_metric([], float(self._runtime.is_leader()))
+        return [answers, drops, lag, rows, parts, leader, *_process_numbers()]
+
+
+def _process_numbers() -> list[GaugeMetricFamily]:
+    process = psutil.Process(os.getpid())
+    memory = GaugeMetricFamily("warroom_resident_memory_bytes", "Memory of the process")
+    memory.add_metric([], float(process.memory_info().rss))
+    files = GaugeMetricFamily("warroom_open_files", "Open descriptors")
+    files.add_metric([], float(process.num_fds()))
+    return [memory, files]
+
+
+ROUTES = [
+    Route("GET", "/healthz", answer_health, PUBLIC, Operation("The process answers")),
+    Route("GET", "/readyz", answer_ready, PUBLIC, Operation("Which part is down", answers={503: "not ready"})),
+    Route("GET", "/metrics", answer_metrics, PUBLIC, Operation("Numbers for Prometheus")),
+]

@@ -1,0 +1,79 @@
+"""`POST /track`: events from the docs-site script and from servers."""
+
+from typing import Any
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from api.authentication import address_of, current_key
+from api.request_body import read_json_bytes
+from api.routing import INTAKE, RUNTIME, Operation, Route
+from shared.errors import NotAllowed
+from shared.ingest.event_fields import TrackBatch
+from shared.ingest.events import Sender, TrackOutcome
+from shared.ingest.noise_filter import opted_out
+
+
+class DroppedEvent(BaseModel):
+    """An event of a batch that was left out."""
+
+    index: int
+    field: str
+    reason: str
+
+
+class TrackAnswer(BaseModel):
+    """What became of a batch in which some events were left out."""
+
+    stored: int
+    repeated: int
+    dropped: list[DroppedEvent]
+
+
+async def take_events(request: web.Request) -> web.Response:
+    """Answers after the commit; the body is empty unless an event was left out."""
+    runtime = request.app[RUNTIME]
+    key = await current_key(request)
+    if key is not None and not key.has_scope("events:write"):
+        raise NotAllowed("This key lacks the scope events:write.")
+    body = await read_json_bytes(request)
+    sender = Sender(
+        address=address_of(request),
+        user_agent=request.headers.get("User-Agent", ""),
+        opted_out=None if key else opted_out(request.headers),
+        key=key,
+    )
+    return _answer(await runtime.events.take(body, sender))
+
+
+def _answer(outcome: TrackOutcome) -> web.Response:
+    if not outcome.dropped:
+        return web.Response(status=202)
+    body: dict[str, Any] = {
+        "stored": outcome.stored,
+        "repeated": outcome.repeated,
+        "dropped": [{"index": bad.index, "field": bad.field, "reason": bad.reason} for bad in outcome.dropped],
+    }
+    return web.json_response(body, status=202)
+
+
+OPERATION = Operation(
+    summary="Take one event or a batch of up to 100",
+    body=TrackBatch,
+    body_types=("application/json", "text/plain"),
+    answer=TrackAnswer,
+    answer_status=202,
+    answers={
+        400: "nothing in it could be taken",
+        401: "the key is not valid",
+        403: "the key lacks the scope or belongs to another site",
+        413: "the body is too large",
+        415: "the content type is not taken",
+        429: "the key has sent too many",
+        503: "cannot store now; try again",
+    },
+)
+ROUTES = [
+    Route("POST", "/track", take_events, INTAKE, OPERATION),
+    Route("POST", "/api/track", take_events, INTAKE),
+]

@@ -1,0 +1,84 @@
+"""Routes say who may use them; an application with one that does not say refuses to start."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from aiohttp import web
+
+from shared.guard.api_keys import SCOPES
+from shared.guard.roles import ROLE_ORDER
+from shared.runtime import Runtime
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+RUNTIME: web.AppKey[Runtime] = web.AppKey("runtime", Runtime)
+
+
+@dataclass(frozen=True)
+class Access:
+    """`public` anyone; `intake` anyone, cookies ignored, answers counted; `key` a scope; `role` a member's role."""
+
+    kind: Literal["public", "intake", "key", "role"]
+    needed: str = ""
+
+    def is_known(self) -> bool:
+        known = {"public": ("",), "intake": ("",), "key": tuple(SCOPES), "role": ROLE_ORDER}
+        return self.needed in known.get(self.kind, ())
+
+
+PUBLIC = Access("public")
+INTAKE = Access("intake")
+
+
+def key_scope(scope: str) -> Access:
+    return Access("key", scope)
+
+
+def role(name: str) -> Access:
+    return Access("role", name)
+
+
+@dataclass(frozen=True)
+class Operation:
+    """What OpenAPI says of a route: types of body and answer, and the statuses it gives."""
+
+    summary: str
+    body: Any = None  # a pydantic model or msgspec Struct
+    body_types: tuple[str, ...] = ("application/json",)
+    answers: dict[int, str] = field(default_factory=dict)
+    answer: Any = None
+    answer_status: int = 200
+
+
+@dataclass(frozen=True)
+class Route:
+    method: str
+    path: str
+    handler: Handler
+    access: Access
+    operation: Operation | None = None
+
+
+def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
+    """Registers the routes; raises ValueError on an undeclared or unknown access rule."""
+    for route in routes:
+        if not isinstance(route.access, Access) or not route.access.is_known():
+            raise ValueError(f"{route.method} {route.path} does not say who may use it")
+        if route.method == "GET":
+            added = app.router.add_get(route.path, route.handler, allow_head=True)
+        else:
+            added = app.router.add_route(route.method, route.path, route.handler)
+        app[ACCESS_RULES][added.method, added.resource.canonical if added.resource else route.path] = route.access
+
+
+ACCESS_RULES: web.AppKey[dict[tuple[str, str], Access]] = web.AppKey("access_rules", dict)
+
+
+def access_of(request: web.Request) -> Access | None:
+    """The rule of the matched route; None when no route matched."""
+    resource = request.match_info.route.resource
+    if resource is None:
+        return None
+    method = "GET" if request.method == "HEAD" else request.method
+    rules = request.app[ACCESS_RULES]
+    return rules.get((method, resource.canonical)) or rules.get(("*", resource.canonical))
