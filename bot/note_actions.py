@@ -81,11 +81,10 @@ async def _require(session: AsyncSession, feedback_id: str) -> Feedback:
 
 async def _open_conversation(session: AsyncSession, feedback: Feedback) -> Identity | None:
     """An identity of the author with a conversation that is open already: nobody new is written to."""
-    if feedback.person_id is None:
+    if feedback.person_id is None or not feedback.reply_to:
         return None
     query = select(Identity).where(
         Identity.person_id == feedback.person_id,
-        col(Identity.dm_channel_id).is_not(None),
         col(Identity.dm_unreachable_at).is_(None),
         col(Identity.platform).in_(list(DM_DESTINATIONS)),
     )

@@ -4,16 +4,17 @@ A button's id comes from outside, so each function first checks that the row bel
 """
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Literal
 
 import aiohttp
 import discord
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import select
 
+from bot.places import community_id
 from bot.replies import Answer
 from shared.decide import prompts
-from shared.errors import NotAllowed
+from shared.errors import NotAllowed, NotFound
 from shared.ingest.feedback import FeedbackSender, NewFeedback
 from shared.ingest.identities import find_identity
 from shared.store.models import Feedback, Platform, Prompt, PromptState
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 DISCORD = Platform.DISCORD.value
-SCALE_MIN, SCALE_MAX = 1, 5
+SCALE: Literal["1-5"] = "1-5"
 ENDED = (PromptState.CANCELLED.value, PromptState.LAPSED.value, PromptState.SKIPPED_LATE.value)
 
 
@@ -65,29 +66,49 @@ async def take_score(
     new = NewFeedback(
         site=prompt.site,
         survey=prompt.survey,
-        score=score,
-        scale_min=SCALE_MIN,
-        scale_max=SCALE_MAX,
+        score=float(score),
+        scale=SCALE,
         prompt=prompt.id,
     )
-    sender = discord_sender(interaction.user.id, f"prompt:{prompt.id}", answer.language)
+    guild_id = community_id(runtime.settings, interaction.guild_id)
+    sender = discord_sender(
+        interaction.user.id, f"prompt:{prompt.id}", answer.language, guild_id, direct_channel_id(interaction)
+    )
     outcome = await runtime.feedback.take(new, sender)
-    if outcome.id is None:
+    if not outcome.id:
         raise NotAllowed(answer.text("prompt_expired"))
     async with runtime.store.read() as session:
         stored = await own_feedback(session, outcome.id, interaction.user.id)
     return outcome.id if stored is not None and not stored.text else None
 
 
-def discord_sender(user_id: int, message_key: str, language: str | None) -> FeedbackSender:
-    """Who sends, as the intake wants to know it; a reply reaches the author through their identity."""
+def discord_sender(
+    user_id: int,
+    message_key: str,
+    language: str | None = None,
+    guild_id: str | None = None,
+    dm_channel_id: int | None = None,
+) -> FeedbackSender:
+    """Who sends, as the intake wants to know it; it can be answered when it was written in a direct conversation."""
     return FeedbackSender(
         source="discord",
         platform=DISCORD,
         external_id=str(user_id),
         message_key=message_key,
+        reply_to=direct_address(dm_channel_id) if dm_channel_id else {},
         language=language,
+        guild_id=guild_id,
     )
+
+
+def direct_address(channel_id: int) -> dict[str, str]:
+    """Where the author of a feedback can be answered."""
+    return {"platform": DISCORD, "channel": str(channel_id)}
+
+
+def direct_channel_id(interaction: discord.Interaction[Any]) -> int | None:
+    """The channel, when the interaction happened in the direct conversation with the bot."""
+    return interaction.channel_id if interaction.guild_id is None and interaction.context.dm_channel else None
 
 
 async def show_thanks(interaction: discord.Interaction["WarroomClient"], text: str, view: discord.ui.View) -> None:
@@ -125,9 +146,8 @@ async def add_words(
     interaction: discord.Interaction["WarroomClient"], answer: Answer, feedback_id: str, text: str
 ) -> None:
     """Words after a score, into the same row."""
-    runtime = interaction.client.runtime
-    async with runtime.store.read() as session:
-        stored = await own_feedback(session, feedback_id, interaction.user.id)
-    if stored is None:
-        raise NotAllowed(answer.text("prompt_not_yours"))
-    await runtime.feedback.add_words(feedback_id, text)
+    user_id = str(interaction.user.id)
+    try:
+        await interaction.client.runtime.feedback.add_words(feedback_id, text, platform=DISCORD, external_id=user_id)
+    except NotFound:
+        raise NotAllowed(answer.text("prompt_not_yours")) from None

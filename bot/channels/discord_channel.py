@@ -24,7 +24,7 @@ from bot.views.score_buttons import answer_view, question_text, question_view, w
 from shared import messages
 from shared.deliver.channel import PermanentFailure, RetryLater, Sent
 from shared.deliver.discord_text import clean
-from shared.deliver.war_room import describe
+from shared.deliver.war_room import describe, late_minutes
 from shared.messages import DOUBT, WAR_ROOM, Doubt, parse_message
 from shared.store.models import Identity, OutboxMessage
 
@@ -88,7 +88,8 @@ class DiscordChannel:
         return sent(await channel.send(nonce=row.nonce or "", **arguments))
 
     async def _embed_arguments(self, row: OutboxMessage, message: messages.Message) -> dict[str, Any]:
-        post = describe(message, self._runtime.settings, self._runtime.texts)
+        late = late_minutes(row, self._runtime.clock.now()) if row.sent_at is None else 0
+        post = describe(message, self._runtime.settings, self._runtime.texts, late)
         chart = await posts.draw(self._runtime.worker, post)
         arguments: dict[str, Any] = {"embed": posts.with_chart(posts.make_embed(post, row.nonce), chart)}
         if chart is not None:

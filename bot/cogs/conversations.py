@@ -15,14 +15,13 @@ from discord.ext import commands
 
 from bot.cogs.usage import count_usage
 from bot.direct_replies import answer_direct
-from bot.places import community_of, first_site, site_of
-from bot.prompt_answers import discord_sender
+from bot.places import community_id, community_of, first_site, site_of
 from bot.read_marks import note_read
 from shared.clock import local_day
 from shared.config import CommunitySettings
 from shared.errors import CannotStore, WarroomError
-from shared.ingest.feedback import NewFeedback
 from shared.ingest.identities import find_identity
+from shared.ingest.social_messages import SocialMessage, take_mention
 from shared.store.models import Platform
 
 if TYPE_CHECKING:
@@ -87,10 +86,18 @@ class ConversationsCog(commands.Cog):
             text = text.replace(sign, " ")
         if not text.strip():
             return
-        site = await site_of(runtime, message.guild.id if message.guild else None, message.author.id)
-        sender = discord_sender(message.author.id, f"message:{message.id}", None)
+        place = message.guild.id if message.guild else None
+        site = await site_of(runtime, place, message.author.id)
+        mention = SocialMessage(
+            platform="discord",
+            author_id=str(message.author.id),
+            message_id=str(message.id),
+            text=" ".join(text.split()),
+            site=site.key,
+            guild_id=community_id(runtime.settings, place),
+        )
         try:
-            await runtime.feedback.take(NewFeedback(site=site.key, text=" ".join(text.split())), sender)
+            await take_mention(runtime.feedback, mention)
             await message.add_reaction(RECEIVED)
         except WarroomError as error:
             logger.warning("a mention was not stored: %s", error.code)

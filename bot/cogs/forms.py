@@ -3,7 +3,7 @@
 No form is ever stored by the library, so this listener is the only one who answers them.
 """
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import discord
 from discord.ext import commands
@@ -11,13 +11,14 @@ from discord.ext import commands
 from bot.discord_roles import require
 from bot.ephemeral_prompt import ask_if_due
 from bot.note_actions import send_reply
-from bot.places import site_of
-from bot.prompt_answers import SCALE_MAX, SCALE_MIN, add_words, discord_sender
+from bot.places import community_id, site_of
+from bot.prompt_answers import SCALE, add_words, direct_channel_id, discord_sender
 from bot.replies import Answer, Late, answering
 from bot.views.opt_in_button import opt_in_view
 from bot.views.words_modal import CATEGORY_FIELD, SCORE_FIELD, TEXT_FIELD, Submission, read_submission
 from shared.errors import InvalidInput
 from shared.ingest.feedback import NewFeedback
+from shared.ingest.feedback.new_feedback import Category
 from shared.ingest.identities import find_identity
 from shared.store.models import Platform
 
@@ -70,12 +71,14 @@ class FormsCog(commands.Cog):
             site=site.key,
             text=text,
             score=float(score) if score else None,
-            scale_min=SCALE_MIN if score else None,
-            scale_max=SCALE_MAX if score else None,
-            category=submission.value(CATEGORY_FIELD) or "unsorted",
+            scale=SCALE if score else None,
+            category=chosen_category(submission),
         )
-        sender = discord_sender(interaction.user.id, f"interaction:{interaction.id}", answer.language)
-        await self.client.runtime.feedback.take(new, sender)
+        runtime = self.client.runtime
+        guild_id = community_id(runtime.settings, interaction.guild_id)
+        key = f"interaction:{interaction.id}"
+        sender = discord_sender(interaction.user.id, key, answer.language, guild_id, direct_channel_id(interaction))
+        await runtime.feedback.take(new, sender)
         if await self._may_offer(interaction.user.id):
             view = opt_in_view(self.client.runtime.texts, answer.language)
             await answer.say(f"{answer.text('thanks')}\n{answer.text('opt_in_offer')}", view=view)
@@ -88,3 +91,9 @@ class FormsCog(commands.Cog):
         async with self.client.runtime.store.read() as session:
             known = await find_identity(session, Platform.DISCORD.value, str(user_id))
         return known is None or (known[1].opted_in_at is None and known[1].opted_out_at is None)
+
+
+def chosen_category(submission: Submission) -> Category | None:
+    """The category of the list; the submission comes from outside, so it is checked."""
+    chosen = submission.value(CATEGORY_FIELD)
+    return next((known for known in get_args(Category) if known == chosen), None)

@@ -46,7 +46,7 @@ class MetricCog(commands.Cog):
             points = await series(session, kpi.name, where.key, start, end)
             before = await series(session, kpi.name, where.key, *period_before(start, end)) if compare else []
         title = f"{kpi.title} · {where.name} · {period}"
-        line = Series(name=kpi.title, unit=kpi.unit, points=points, previous=before)
+        line = Series(name=kpi.name, unit=kpi.unit, points=points, previous=before)
         chart = await draw_series(self.client.runtime.worker, line, title)
         value = " · ".join(part for part in (format_figure(measured), format_change(measured)) if part)
         embed = plain_embed(title, [value, kpi.definition])

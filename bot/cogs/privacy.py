@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord import app_commands
 from discord.ext import commands
+from shared.ingest.erasure import export_person
 
 from bot.places import site_of
 from bot.replies import Answer
 from bot.views.erase_button import erase_view
 from shared.deliver.discord_text import clean
-from shared.ingest.erasure import export_person
 from shared.ingest.identities import find_identity
 from shared.store.models import Platform
 

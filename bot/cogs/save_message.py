@@ -7,7 +7,7 @@ from discord import app_commands
 from discord.ext import commands
 
 from bot.discord_roles import team_role
-from bot.places import site_of
+from bot.places import community_id, site_of
 from bot.replies import Answer
 from shared.errors import InvalidInput, NotAllowed
 from shared.guard.roles import reaches
@@ -39,6 +39,16 @@ class SaveMessageCog(commands.Cog):
             raise NotAllowed(answer.text("save_not_allowed"))
         if message.author.bot or not message.content.strip():
             raise InvalidInput(answer.text("save_empty"))
-        site = await site_of(self.client.runtime, interaction.guild_id, message.author.id)
-        await take_saved_message(self.client.runtime.feedback, SocialMessage())
+        runtime = self.client.runtime
+        site = await site_of(runtime, interaction.guild_id, message.author.id)
+        saved = SocialMessage(
+            platform="discord",
+            author_id=str(message.author.id),
+            message_id=str(message.id),
+            text=message.content,
+            site=site.key,
+            guild_id=community_id(runtime.settings, interaction.guild_id),
+            saved_by=None if is_author else str(interaction.user.id),
+        )
+        await take_saved_message(runtime.feedback, saved)
         await answer.say(answer.text("saved_as_feedback"))

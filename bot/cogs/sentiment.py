@@ -51,7 +51,7 @@ class SentimentCog(commands.Cog):
             scores = await scores_by_scale(session, where.key, start, end)
             points = await series(session, SHOWN[0], where.key, start, end)
         title = f"Sentiment · {where.name} · {period}"
-        line = Series(name=KPIS[SHOWN[0]].title, unit=KPIS[SHOWN[0]].unit, points=points)
+        line = Series(name=SHOWN[0], unit=KPIS[SHOWN[0]].unit, points=points)
         chart = await draw_series(self.client.runtime.worker, line, title)
         embed = plain_embed(title, describe_sentiment(figures, labels, scores))
         await answer.say(embed=with_chart(embed, chart), file=chart, private=is_private(interaction))

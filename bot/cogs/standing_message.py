@@ -41,23 +41,24 @@ class StandingMessageCog(commands.Cog):
 
     @commands.Cog.listener()
     async def on_raw_message_delete(self, event: discord.RawMessageDeleteEvent) -> None:
-        await self._on_change(event.guild_id, {event.message_id})
+        await self._on_change(event.guild_id, event.channel_id, {event.message_id})
 
     @commands.Cog.listener()
     async def on_raw_bulk_message_delete(self, event: discord.RawBulkMessageDeleteEvent) -> None:
-        await self._on_change(event.guild_id, event.message_ids)
+        await self._on_change(event.guild_id, event.channel_id, event.message_ids)
 
     @commands.Cog.listener()
     async def on_raw_message_edit(self, event: discord.RawMessageUpdateEvent) -> None:
-        await self._on_change(event.guild_id, {event.message_id})
+        await self._on_change(event.guild_id, event.channel_id, {event.message_id})
 
-    async def _on_change(self, guild_id: int | None, message_ids: set[int]) -> None:
+    async def _on_change(self, guild_id: int | None, channel_id: int, message_ids: set[int]) -> None:
         community = self.client.runtime.settings.discord.community(guild_id or 0)
-        if community is None or not community.feedback_channel or self.client.in_flight.is_stopping:
+        if community is None or community.feedback_channel != channel_id or self.client.in_flight.is_stopping:
             return
-        stored = await self._stored(community)
-        if stored is not None and int(stored.message_id) in message_ids:
-            with self.client.in_flight.one():
+        with self.client.in_flight.one():
+            async with self._locks[community.guild]:  # a message that is being posted must be stored first
+                stored = await self._stored(community)
+            if stored is not None and int(stored.message_id) in message_ids:
                 await self.restore(community)
 
     async def restore_all(self) -> None:

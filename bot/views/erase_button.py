@@ -4,11 +4,11 @@ import re
 from typing import TYPE_CHECKING, Any, Self
 
 import discord
+from shared.ingest.erasure import erase_person
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.replies import Answer
 from bot.views.dynamic_button import PREFIX, Handled, button, view_of
-from shared.ingest.erasure import erase_person
 from shared.ingest.identities import find_identity
 from shared.store.models import Platform
 from shared.texts import Texts

@@ -2,9 +2,9 @@
 
 import pytest
 
+from bot.prompt_answers import discord_sender
 from shared.ingest.feedback import NewFeedback
 from shared.store.models import AuditEntry, Member
-from bot.prompt_answers import discord_sender
 from tests.bot.discord_stage import Stage
 
 COMMANDS = {
