@@ -8,7 +8,7 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter
 
 
 class Doubt(StrEnum):
@@ -23,10 +23,15 @@ class Payload(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+def _moment_or_day(value: object) -> object:
+    """A stored midnight must come back as a moment, not as a day."""
+    return datetime.fromisoformat(value) if isinstance(value, str) and "T" in value else value
+
+
 class Point(Payload):
     """One value of a series; `value` is null where the metric is undefined."""
 
-    at: date | datetime
+    at: Annotated[date | datetime, BeforeValidator(_moment_or_day)]
     value: float | None
 
 

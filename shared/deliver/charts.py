@@ -42,7 +42,7 @@ def draw_chart(series: Mapping[str, Any], title: str, dark: bool = False) -> byt
     chart, palette = Series.model_validate(dict(series)), DARK if dark else LIGHT
     figure = Figure(figsize=(WIDTH_INCHES, HEIGHT_INCHES), dpi=DOTS_PER_INCH, facecolor=palette.background)
     FigureCanvasAgg(figure)
-    axes = figure.add_axes((0.085, 0.14, 0.805, 0.68), facecolor=palette.background)
+    axes = figure.add_axes((0.085, 0.115, 0.805, 0.695), facecolor=palette.background)
     figure.text(0.02, 0.955, plain_for_drawing(title), color=palette.text, size=13, weight="bold", va="top")
     figure.text(0.02, 0.875, _subtitle(chart), color=palette.muted, size=9.5, va="top")
     low, high = _draw_lines(axes, chart, palette)
@@ -84,7 +84,7 @@ def say_value(unit: str, value: float | None) -> str:
     if unit == "ms":
         return duration(value)
     if unit == "compound":
-        return f"{value:+.2f}".replace("-", "−")
+        return f"{value:+.2f}".replace("-", "−") if round(value, 2) else "0"
     return f"{value:.1f}" if unit == "score" else short_number(value)
 
 
