@@ -32,7 +32,7 @@ async def serve_commands(path: Path, context: OperatorContext) -> AsyncIterator[
         finally:
             writer.close()
 
-    path.unlink(missing_ok=True)
+    path.unlink(missing_ok=True)  # noqa: ASYNC240  # one local file, at start and stop
     old_mask = os.umask(0o177)
     try:
         server = await asyncio.start_unix_server(answer, path, limit=LINE_BYTES)
@@ -42,7 +42,7 @@ async def serve_commands(path: Path, context: OperatorContext) -> AsyncIterator[
         yield
     finally:
         server.close()
-        path.unlink(missing_ok=True)
+        path.unlink(missing_ok=True)  # noqa: ASYNC240
 
 
 async def _answer(context: OperatorContext, line: bytes) -> dict[str, Any]:

@@ -1,0 +1,142 @@
+"""Fills an empty store with the demo's month, through the same intakes, rules and reports as real life."""
+
+import asyncio
+import json
+from datetime import datetime, timedelta
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import func, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import col, select
+
+from shared.clock import ManualClock, day_start, local_day
+from shared.config import DEMO_SITE, SiteSettings
+from shared.decide import alerts
+from shared.decide.prompts import claim_web_prompt
+from shared.ingest.events import EventIntake, Sender
+from shared.ingest.feedback import FeedbackIntake, FeedbackSender, NewFeedback
+from shared.jobs.context import JobContext
+from shared.jobs.job_functions import plan_reports, post_due_reports
+from shared.runtime.build import Runtime
+from shared.runtime.demo_story import DAYS, Saying, Visit, tell_story
+from shared.store.models import Event, OutboxMessage, OutboxState
+
+SEED = 20_260_311
+AT_ONCE = 64  # visits that wait for one commit
+ALERT_CHECKS = (3, 6, 9, 12, 12.5, 15, 15.5, 18, 18.5, 21, 24)  # hours of a day
+SUMMARY_HOUR = 23.5
+
+
+async def seed_demo(runtime: Runtime, console: Console | None = None) -> bool:
+    """Whether anything was seeded; a store that has demo events already is left as it is."""
+    site = runtime.settings.site(DEMO_SITE)
+    if site is None or await _has_events(runtime):
+        return False
+    now = runtime.clock.now()
+    today = local_day(now, site.zone)
+    columns = (TextColumn("Telling a month of stories"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=False) as progress:
+        bar = progress.add_task("days", total=DAYS)
+        for happenings in tell_story(SEED, today):
+            day = local_day(happenings[0].at, site.zone)
+            await _live_through(runtime, site, happenings)
+            await _look_back(runtime, day_start(day, site.zone), now)
+            progress.advance(bar)
+    await runtime.store.writer.run(_call_it_sent)
+    return True
+
+
+async def _has_events(runtime: Runtime) -> bool:
+    async with runtime.store.read() as session:
+        query = select(func.count()).select_from(Event).where(Event.site == DEMO_SITE)
+        return bool((await session.execute(query)).scalar_one())
+
+
+async def _live_through(runtime: Runtime, site: SiteSettings, happenings: list[Visit | Saying]) -> None:
+    visits = [happening for happening in happenings if isinstance(happening, Visit)]
+    for start in range(0, len(visits), AT_ONCE):
+        await asyncio.gather(*(_visit(runtime, visit) for visit in visits[start : start + AT_ONCE]))
+    for happening in happenings:
+        if isinstance(happening, Saying):
+            await _say(runtime, site, happening)
+
+
+async def _visit(runtime: Runtime, visit: Visit) -> None:
+    clock = ManualClock(visit.at)
+    intake = EventIntake(
+        runtime.settings,
+        clock,
+        runtime.store,
+        runtime.hasher,
+        runtime.track_limiter,
+        runtime.meter,
+        runtime.instance_key,
+    )
+    batch: dict[str, Any] = {"site": DEMO_SITE, "events": visit.events}
+    if visit.person:
+        batch["person"] = visit.person
+    await intake.take(json.dumps(batch).encode(), Sender(visit.address, visit.agent))
+
+
+async def _say(runtime: Runtime, site: SiteSettings, saying: Saying) -> None:
+    clock = ManualClock(saying.at)
+    intake = FeedbackIntake(
+        runtime.settings, clock, runtime.store, runtime.hasher, runtime.texts, runtime.meter, runtime.instance_key
+    )
+    fields = dict(saying.fields)
+    if saying.source == "web":
+        if saying.person:
+            fields["person"] = saying.person
+            prompt_id = await _ask(runtime, site, saying.person, saying.at)
+            if prompt_id and fields["survey"] != "helpful":
+                fields |= {"prompt": prompt_id, "survey": "day7"}
+        sender = FeedbackSender(source="web", address=saying.address, user_agent=saying.agent)
+    elif saying.source == "form":
+        sender = FeedbackSender(source="form", address=saying.address, user_agent=saying.agent)
+    else:
+        name = f"demo-{saying.address}"
+        sender = FeedbackSender(
+            source=saying.source,  # type: ignore[arg-type]
+            platform=saying.source,
+            external_id=name,
+            message_key=f"{name}-{saying.at.timestamp()}",
+        )
+    await intake.take(NewFeedback(site=DEMO_SITE, **fields), sender)
+
+
+async def _ask(runtime: Runtime, site: SiteSettings, person: str, now: datetime) -> str | None:
+    async def unit(session: AsyncSession) -> str | None:
+        prompt = await claim_web_prompt(session, runtime.settings, site, person, now)
+        return prompt.id if prompt else None
+
+    return await runtime.store.writer.run(unit)
+
+
+async def _look_back(runtime: Runtime, midnight: datetime, end: datetime) -> None:
+    """What the jobs would have done on that day: alert checks, and the summaries of the day before."""
+    for hour in ALERT_CHECKS:
+        moment = min(midnight + timedelta(hours=hour), end)
+        await runtime.store.writer.run(
+            lambda session, moment=moment: alerts.check_rules(session, runtime.settings, moment)  # type: ignore[misc]
+        )
+    context = JobContext(
+        settings=runtime.settings,
+        clock=ManualClock(min(midnight + timedelta(hours=SUMMARY_HOUR), end)),
+        store=runtime.store,
+        meter=runtime.meter,
+        hasher=runtime.hasher,
+        worker=runtime.worker,
+    )
+    await plan_reports(context)
+    await post_due_reports(context)
+
+
+async def _call_it_sent(session: AsyncSession) -> None:
+    """The month's posts were read long ago: they stand in the feed and are not sent now."""
+    await session.execute(
+        update(OutboxMessage)
+        .where(col(OutboxMessage.state) == OutboxState.PENDING.value)
+        .values(state=OutboxState.SENT.value, sent_at=OutboxMessage.created_at, sent_through="demo")
+    )
