@@ -1,13 +1,15 @@
 """Who is asking: a server with a key, or a member with a session; and whether the request may change things."""
 
 import hmac
+from contextlib import suppress
 from datetime import datetime
 
 from aiohttp import web
 
+from api.request_body import FORM_TYPE, media_type, read_form
 from api.routing import RUNTIME, Access
 from shared.config import is_loopback_host
-from shared.errors import NotAllowed, NotSignedIn
+from shared.errors import CannotStore, NotAllowed, NotSignedIn
 from shared.guard import sessions
 from shared.guard.api_keys import TOUCH_EVERY, find_key, touch_key
 from shared.guard.principals import ANONYMOUS, Principal
@@ -17,9 +19,10 @@ from shared.store.models import Session
 
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
 SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
+FORM: web.RequestKey[dict[str, str]] = web.RequestKey("form", dict)
 SECURE_COOKIE = "__Host-warroom"
 LOOPBACK_COOKIE = "warroom"
-CSRF_FIELD = "csrf_token"
+CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 KEYS_TOUCHED: web.AppKey[dict[str, datetime]] = web.AppKey("keys_touched", dict)  # last noted use, by key id
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
@@ -41,12 +44,29 @@ def cookie_name(request: web.Request) -> str:
 
 
 def check_transport(request: web.Request) -> None:
-    """The dashboard works by https, and by plain http on this machine only."""
-    if not is_secure(request) and not is_loopback_host((request.host or "").rsplit(":", 1)[0]):
+    """The dashboard works by https, and by plain http on this machine only.
+
+    Anybody may send `X-Forwarded-Proto`, but who lies with it only harms their own connection: browsers
+    send the session cookie, which is Secure, over https alone.
+    """
+    forwarded = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
+    if request.secure or (is_secure(request) and forwarded == "https"):
+        return
+    if not is_on_this_machine(request):
         raise NotAllowed(
-            "The dashboard is not served over plain http: set server.public_url to an https address "
-            "and put a proxy with a certificate in front of Warroom."
+            "The dashboard is not served over plain http: set server.public_url to an https address, put a proxy "
+            "with a certificate in front of Warroom, and let it send X-Forwarded-Proto."
         )
+
+
+def is_on_this_machine(request: web.Request) -> bool:
+    """Whether browser and server are one machine: by the connection, by the name used, and without a proxy between."""
+    try:
+        host = urlsplit(f"//{request.host}").hostname or ""
+    except ValueError:
+        return False
+    through_proxy = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto"))
+    return is_loopback_host(host) and is_loopback_host(request.remote or "") and not through_proxy
 
 
 async def current_key(request: web.Request) -> Principal | None:
@@ -83,7 +103,8 @@ async def current_member(request: web.Request) -> Principal | None:
         return None
     signed_in, member = found
     if sessions.needs_touch(signed_in, now):
-        await runtime.store.writer.run(lambda session: sessions.touch_session(session, signed_in.id, now))
+        with suppress(CannotStore):  # reading goes on while nothing can be written
+            await runtime.store.writer.run(lambda session: sessions.touch_session(session, signed_in.id, now))
     request[SESSION] = signed_in
     return Principal("member", member.id, member.name, role=member.role)
 
@@ -108,6 +129,14 @@ async def authorize(request: web.Request, access: Access) -> None:
             raise NotAllowed(f"This needs the role {access.needed}; yours is {member.role}.")
         if request.method not in SAFE_METHODS:
             check_same_origin(request)
+            check_csrf(request, request.headers.get(CSRF_HEADER) or (await form_of(request)).get(CSRF_FIELD))
+
+
+async def form_of(request: web.Request) -> dict[str, str]:
+    """The fields of the request's form, read once; empty when it is no form."""
+    if FORM not in request:
+        request[FORM] = await read_form(request) if media_type(request) == FORM_TYPE else {}
+    return request[FORM]
 
 
 def check_same_origin(request: web.Request) -> None:
@@ -116,12 +145,16 @@ def check_same_origin(request: web.Request) -> None:
     origin = request.headers.get("Origin")
     if site is not None and site not in ("same-origin", "none"):
         raise NotAllowed("This request came from another site.")
-    if site is None and origin is not None and origin != request.app[RUNTIME].settings.base_url:
+    if site is None and origin is not None and urlsplit(origin).netloc != request.host:
         raise NotAllowed("This request came from another site.")
 
 
 def check_csrf(request: web.Request, token: str | None) -> None:
     """The token of the session must come with every changing request."""
     signed_in = request.get(SESSION)
-    if signed_in is None or not token or not hmac.compare_digest(token.encode(), signed_in.csrf_token.encode()):
+    if (
+        signed_in is None
+        or not token
+        or not hmac.compare_digest(token.encode("utf-8", "replace"), signed_in.csrf_token.encode())
+    ):
         raise NotAllowed("This page is too old; load it again and repeat the last step.")

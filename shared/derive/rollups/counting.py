@@ -11,7 +11,7 @@ from shared.store.models import Rollup
 
 OTHER_KEY = "(other)"
 KEYS_PER_DAY = 1000  # of one open-ended measure; further keys of that day share one row
-OPEN_MEASURES = frozenset({"event", "page", "conversion", "exposure", "sequence_step"})
+OPEN_MEASURES = frozenset({"event", "page", "source", "conversion", "exposure", "sequence_step"})
 
 
 def hour_of(moment: datetime) -> datetime:

@@ -38,6 +38,8 @@ def count_plain(tally: Tally, rows: Iterable[EventRow]) -> None:
         if name == PAGE_VIEW:
             tally.add("page_view", hour, day)
             tally.add("page", hour, day, row["page"] or "/")
+            if row["referrer"]:
+                tally.add("source", hour, day, row["referrer"])
         elif name == ENGAGEMENT:
             tally.add("engaged_ms", hour, day, total=row["engaged_ms"] or 0)
         elif name == CONVERSION:
