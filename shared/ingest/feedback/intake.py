@@ -1,8 +1,10 @@
 """Takes feedback in: checked, redacted and scored first; then limits, row, counters, prompt and note in one unit."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import select
@@ -14,11 +16,19 @@ from shared.derive.rollups import count_feedback
 from shared.errors import LimitReached, NotAllowed, NotFound
 from shared.guard.privacy import VisitorHasher, address_bucket
 from shared.guard.rate_limits import hit
-from shared.identifiers import new_id
+from shared.identifiers import keyed_hash, new_id
+from shared.ingest.event_fields import clean_page
 from shared.ingest.feedback.negative_note import tell_if_very_negative
 from shared.ingest.feedback.new_feedback import FeedbackOutcome, FeedbackSender, NewFeedback, check_feedback
 from shared.ingest.feedback.preparing import PreparedText, prepare_text
-from shared.ingest.feedback.repeats import find_earlier, form_keys, repeat_since, stable_key
+from shared.ingest.feedback.repeats import (
+    find_earlier,
+    form_keys,
+    heard_before,
+    remember_message,
+    repeat_since,
+    stable_key,
+)
 from shared.ingest.identities import ensure_identity, note_usage, note_web_usage
 from shared.ingest.intake_meter import IntakeMeter
 from shared.ingest.noise_filter import is_known_bot
@@ -53,6 +63,7 @@ class _Sent:
 class _Author:
     person_id: str | None
     visitor: str | None
+    reply_to: Mapping[str, Any] = field(default_factory=dict)  # how the team can answer
 
 
 class FeedbackIntake:
@@ -86,6 +97,7 @@ class FeedbackIntake:
         if sender.key is None and sender.source in ("web", "form") and is_known_bot(sender.user_agent):
             return self._drop(site.key, "bot")
         check_feedback(new, self.settings.limits)
+        new = new.model_copy(update={"page": clean_page(new.page, self.settings.limits.page_characters)})
         now = self._clock.now()
         prepared = await prepare_text(new.text, self.settings.sentiment, new.language or sender.language)
         visitor = None
@@ -100,6 +112,9 @@ class FeedbackIntake:
 
     async def _store_once(self, session: AsyncSession, sent: _Sent) -> FeedbackOutcome:
         author = await self._recognise(session, sent)
+        answered = await heard_before(session, author.person_id, sent.sender.message_key)
+        if answered is not None:
+            return FeedbackOutcome(answered, repeated=True)
         prompt = await _own_prompt(session, sent.new.prompt, author.person_id)
         key = stable_key(sent.new, sent.sender, prompt.id if prompt else None)
         minutes = self.settings.limits.form_repeat_minutes
@@ -132,7 +147,10 @@ class FeedbackIntake:
             )
             if sender.counts_as_usage:
                 await note_usage(session, self.settings, identity, person, sent.site, sent.now)
-            return _Author(person.id, None)
+            passed_on = not sender.counts_as_usage  # who did not write to us is not written to
+            return _Author(
+                person.id, None, sender.reply_to if passed_on else {"identity_id": identity.id, **sender.reply_to}
+            )
         if sender.opted_out:
             return _Author(None, None)
         if new.person is not None:
@@ -154,7 +172,13 @@ class FeedbackIntake:
         limits, sender = self.settings.limits, sent.sender
         buckets = [("all", limits.feedback_overall_minute, MINUTE_SECONDS)]
         if sender.limited_as is not None:
-            buckets.append((f"by:{sender.limited_as}", limits.feedback_per_person_hour, HOUR_SECONDS))
+            buckets.append(
+                (
+                    f"by:{keyed_hash(self._key, 'limit', sender.limited_as)}",
+                    limits.feedback_per_person_hour,
+                    HOUR_SECONDS,
+                )
+            )
         elif author.person_id is not None:
             buckets.append((person_bucket(author.person_id), limits.feedback_per_person_hour, HOUR_SECONDS))
         if author.visitor is not None:
@@ -180,6 +204,7 @@ class FeedbackIntake:
 
     async def _complete_answer(self, session: AsyncSession, row: Feedback, sent: _Sent) -> None:
         """A score after the words, or words after the score: one answer, the first of each kept."""
+        row.reply_to = remember_message(row.reply_to, sent.sender.message_key)
         if row.score is None and sent.new.score is not None:
             await count_feedback(session, row, -1)
             row.score = sent.new.score
@@ -253,7 +278,7 @@ def _make_row(sent: _Sent, author: _Author, prompt: Prompt | None, key: str) -> 
         plan=new.plan,
         segment=new.segment,
         contact=new.contact,
-        reply_to=dict(sent.sender.reply_to),
+        reply_to=remember_message(author.reply_to, sent.sender.message_key if prompt else None),
         **sent.prepared.columns,
     )
 

@@ -5,7 +5,6 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 
@@ -25,15 +24,6 @@ _UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 def _tidy(text: str) -> str:
     """Without what no database takes: NUL and lone surrogates."""
     return _UNSTORABLE.sub("", text)
-
-
-def _page_path(text: str) -> str:
-    """The path of a page; host, query, fragment and user are cut off whatever is sent."""
-    try:
-        path = urlsplit(text).path
-    except ValueError:
-        path = text.split("?", 1)[0].split("#", 1)[0]
-    return path or "/"
 
 
 Text = Annotated[str, AfterValidator(_tidy)]
@@ -56,11 +46,11 @@ class NewFeedback(BaseModel):
     category: Category | None = None
     survey: Name | None = None
     prompt: Name | None = None
-    page: Annotated[Text, Field(max_length=4000), AfterValidator(_page_path)] | None = None
+    page: Annotated[Text, Field(max_length=4000)] | None = None
     plan: Short | None = None
     segment: Short | None = None
     contact: Annotated[Text, Field(max_length=200)] | None = None
-    person: Annotated[Text, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_-]+$")] | None = None
+    person: Annotated[Text, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")] | None = None
     language: Annotated[Text, Field(max_length=35, pattern=r"^[A-Za-z]{2,8}([-_][A-Za-z0-9]{1,8})*$")] | None = None
     zone: Annotated[Text, Field(max_length=64)] | None = None
 
@@ -137,8 +127,6 @@ def check_feedback(new: NewFeedback, limits: LimitSettings) -> None:
         problems.append(FieldProblem("text", "a text, a score or a category is needed"))
     if len(new.text or "") > limits.text_characters:
         problems.append(FieldProblem("text", f"at most {limits.text_characters} characters"))
-    if len(new.page or "") > limits.page_characters:
-        problems.append(FieldProblem("page", f"at most {limits.page_characters} characters"))
     if new.score is None and new.scale is not None:
         problems.append(FieldProblem("scale", "says nothing without a score"))
     if new.bounds is not None and new.score is not None:

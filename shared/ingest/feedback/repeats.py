@@ -1,6 +1,8 @@
 """Under which key feedback is stored, so that the same thing sent again is the same row."""
 
+from collections.abc import Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -8,6 +10,8 @@ from sqlmodel import col, select
 from shared.identifiers import fingerprint, new_id
 from shared.ingest.feedback.new_feedback import FeedbackSender, NewFeedback
 from shared.store.models import Feedback
+
+MESSAGES = "messages"  # in `reply_to`: the platform messages that one answer was made of
 
 
 def stable_key(new: NewFeedback, sender: FeedbackSender, prompt_id: str | None) -> str | None:
@@ -36,6 +40,23 @@ async def find_earlier(
     if since is not None:
         query = query.where(Feedback.received_at > since)
     return (await session.execute(query.limit(1))).scalar_one_or_none()
+
+
+async def heard_before(session: AsyncSession, person_id: str | None, message_key: str | None) -> str | None:
+    """The answer to a question that this platform message already went into."""
+    if person_id is None or message_key is None:
+        return None
+    query = select(Feedback).where(Feedback.person_id == person_id, col(Feedback.prompt_id).is_not(None))
+    answers = (await session.execute(query)).scalars().all()
+    return next((answer.id for answer in answers if message_key in answer.reply_to.get(MESSAGES, [])), None)
+
+
+def remember_message(reply_to: Mapping[str, Any], message_key: str | None) -> dict[str, Any]:
+    """The reply address with the messages that made up an answer."""
+    if message_key is None:
+        return dict(reply_to)
+    known = [key for key in reply_to.get(MESSAGES, []) if key != message_key]
+    return {**reply_to, MESSAGES: [*known, message_key]}
 
 
 def repeat_since(now: datetime, minutes: int) -> datetime:
