@@ -3,6 +3,7 @@
 import hmac
 from contextlib import suppress
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from aiohttp import web
 

@@ -16,6 +16,7 @@ from shared.clock import day_start
 from shared.deliver.charts import alt_text
 from shared.deliver.svg_chart import svg_chart, svg_spark, table_rows
 from shared.derive import kpis
+from shared.derive.kpis.wording import FEW_CASES, UNKNOWN
 from shared.messages import Figure, Point, Series
 from shared.stats.proportions import wilson_interval
 from shared.store.models import Alert, Event, Rollup
@@ -287,7 +288,7 @@ async def _sequences(session: AsyncSession, site: str, days: tuple[date, date]) 
     rows = []
     for row in started:
         done = finished.get(row.key, 0)
-        share = kpis.percent(done / row.count) if row.count >= kpis.FEW_CASES else kpis.UNKNOWN
+        share = kpis.percent(done / row.count) if row.count >= FEW_CASES else UNKNOWN
         cells = [f"{row.count:,}", f"{done:,}", share]
         rows.append(TopRow(row.key, "", min(100, round(100 * done / row.count)), cells))
     columns = ["Tutorial", "Started", "Finished", "Share"]
