@@ -5,13 +5,19 @@ and for what we send by ourselves, never said START. X knows no idempotency key:
 at, and "duplicate content" means that it is there.
 """
 
+from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from bot.x_budget import DM_SEND, SUMMONED_REPLY, BudgetSpent, XBudget
-from bot.x_client import XClient, XFailure, XRefused
+from bot.x_budget import DM_EVENT_READ, DM_SEND, OWNED_READ, SUMMONED_REPLY, BudgetSpent, XBudget
+from bot.x_client import XClient, XFailure, XLimited, XRefused, XUnauthorized, XUnavailable
 from shared.config import Settings
 from shared.deliver import x_text
-from shared.deliver.channel import DM_CLOSED, NOT_WANTED, PermanentFailure, Sent
+from shared.deliver.channel import DM_CLOSED, NOT_WANTED, PermanentFailure, RetryLater, Sent
 from shared.messages import DirectReply, Message, PromptDirect, XReply, parse_message
 from shared.runtime import Runtime
 from shared.store.models import Identity, OutboxMessage, Person
@@ -125,7 +131,7 @@ class XChannel:
         return Sent(NAME, *where)
 
     async def _paid(self, kind: str, call: Callable[[], Awaitable[Answer]]) -> Answer:
-        """One call within the budget. A refusal is passed on; the money comes back when nothing was done for certain."""
+        """One call within the budget; the money comes back when nothing was done for certain."""
         try:
             paid = await self._budget.reserve(kind)
         except BudgetSpent as spent:
@@ -180,8 +186,8 @@ class XChannel:
 
         await self._runtime.store.writer.run(unit)
 
-    def _say(self, key: str, language: str | None, **values: str) -> str:
-        return self._runtime.texts.say(language, key, **values)
+    def _say(self, key: str, language: str | None, *, site: str = "", url: str = "") -> str:
+        return self._runtime.texts.say(language, key, site=site, url=url)
 
     def _translate(self, error: Exception) -> Exception:
         """The delivery loop's word for it; what may have been done stays as it is: doubt."""
