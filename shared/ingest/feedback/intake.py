@@ -121,9 +121,9 @@ class FeedbackIntake:
         keys = [key] if key else form_keys(sent.new, _repeater(sent, author), sent.prepared.text, sent.now, minutes)
         earlier = await find_earlier(session, sent.site.key, keys, None if key else repeat_since(sent.now, minutes))
         if earlier is None:
-            await self._check_limits(session, sent, author)
             row = _make_row(sent, author, prompt, keys[0])
-            if await insert_if_new(session, row):
+            if await insert_if_new(session, row):  # before the limits: of twins sent at once only one counts
+                await self._check_limits(session, sent, author)
                 return await self._follow_up(session, row, prompt, sent.now)
             earlier = await find_earlier(session, sent.site.key, keys[:1])  # another replica was first
         if earlier is None:
