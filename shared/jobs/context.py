@@ -1,0 +1,20 @@
+"""What every job is given."""
+
+from dataclasses import dataclass
+
+from shared.clock import Clock
+from shared.config import Settings
+from shared.guard.privacy import VisitorHasher
+from shared.ingest.intake_meter import IntakeMeter
+from shared.store.database import Store
+from shared.worker import Worker
+
+
+@dataclass(frozen=True)
+class JobContext:
+    settings: Settings
+    clock: Clock
+    store: Store
+    meter: IntakeMeter
+    hasher: VisitorHasher
+    worker: Worker
