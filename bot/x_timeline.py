@@ -53,6 +53,13 @@ class Progress:
         return self.start is not None and entry.created_at < self.start
 
 
+class Backlog(Exception):
+    """More is waiting than one reading takes; it goes on at once."""
+
+    def __init__(self) -> None:
+        super().__init__("there is more to read")
+
+
 @dataclass(frozen=True)
 class Batch(Generic[Entry]):
     """New entries, oldest first, and the progress to store once they are taken in."""
@@ -62,8 +69,9 @@ class Batch(Generic[Entry]):
     stopped_by: Exception | None = None
 
     @property
-    def is_complete(self) -> bool:
-        return self.progress.rest is None
+    def shortage(self) -> Exception | None:
+        """Why it is not all; None when it is."""
+        return None if self.progress.rest is None else self.stopped_by or Backlog()
 
 
 @dataclass
