@@ -117,7 +117,7 @@ async def show_thanks(interaction: discord.Interaction["WarroomClient"], text: s
     if message is None or message.flags.ephemeral:
         return
     try:
-        await message.edit(content=text, view=view)
+        await message.edit(content=text, view=view, allowed_mentions=discord.AllowedMentions.none())
     except (discord.HTTPException, discord.RateLimited, aiohttp.ClientError) as error:
         logger.warning("a question could not be replaced by thanks: %s", type(error).__name__)
 

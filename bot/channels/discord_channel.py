@@ -32,6 +32,7 @@ NAME = "discord"
 EDITABLE_FOR = timedelta(hours=1)
 LOOK_BACK = 50
 OWN_SHARE_OF_TIME = 0.8  # gives up before the loop does, so that the failure can be named
+NOBODY = discord.AllowedMentions.none()  # the library sends its default with new messages only
 SENDING_ERRORS = (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -113,7 +114,7 @@ class DiscordChannel:
         arguments = await self._embed_arguments(first, message)
         chart = arguments.pop("file", None)
         try:
-            return sent(await post.edit(**arguments, attachments=[chart] if chart else []))
+            return sent(await post.edit(**arguments, attachments=[chart] if chart else [], allowed_mentions=NOBODY))
         except discord.NotFound:
             return await self._post(row, message)
 
@@ -128,7 +129,7 @@ class DiscordChannel:
             if described.chart is not None:
                 embed.set_image(url=f"attachment://{posts.CHART_FILE}")
         try:
-            await post.edit(embed=embed, view=None)
+            await post.edit(embed=embed, view=None, allowed_mentions=NOBODY)
         except discord.NotFound:
             pass  # somebody deleted the post: nothing is left to remove
         return Sent(NAME, message.channel_id, message.message_id)

@@ -85,7 +85,7 @@ class StandingMessageCog(commands.Cog):
             channel = self.client.get_partial_messageable(community.feedback_channel)
             message = await channel.send(text, view=view, silent=True)
         elif message.content != text or OPT_IN_ID not in custom_ids(message):
-            await message.edit(content=text, view=view)
+            await message.edit(content=text, view=view, allowed_mentions=discord.AllowedMentions.none())
         if stored is None or stored.message_id != str(message.id) or stored.text_hash != fingerprint(text):
             await self._store(community, message.id, text)
 
