@@ -4,6 +4,7 @@
 """
 
 import asyncio
+import functools
 import inspect
 import re
 import tempfile
@@ -101,9 +102,7 @@ def routes_page() -> str:
     from api.routes import ALL_ROUTES
 
     ordered = sorted(ALL_ROUTES, key=lambda route: (route.path, route.method))
-    rows = (
-        (route.method, code(route.path), describe_access(route.access), first_line(route.handler)) for route in ordered
-    )
+    rows = ((route.method, code(route.path), describe_access(route.access), describe_route(route)) for route in ordered)
     return "\n".join(
         (
             "# Routes\n",
@@ -114,11 +113,20 @@ def routes_page() -> str:
 
 
 def describe_access(access: Any) -> str:
-    """ "public", "role: viewer" or "key: read", whatever type declares it."""
-    for attribute, label in (("scope", "API key with scope"), ("role", "member from role")):
-        if value := getattr(access, attribute, None):
-            return f"{label} {code(str(value))}"
-    return str(getattr(access, "kind", getattr(access, "value", access))).lower()
+    """Who may use a route, in words."""
+    words = {
+        "public": "anybody",
+        "intake": "anybody, or an API key",
+        "key": f"API key with {code(access.needed)}",
+        "role": f"member, from {access.needed}",
+    }
+    return words[access.kind]
+
+
+def describe_route(route: Any) -> str:
+    """Its summary, the first line of its handler's docstring, or the handler's name in words."""
+    summary = route.operation.summary if route.operation else first_line(route.handler)
+    return summary or str(route.handler.__name__).replace("_", " ")
 
 
 def jobs_page() -> str:
@@ -161,12 +169,15 @@ def commands_page() -> str:
 
 @dataclass(frozen=True)
 class CommandLine:
+    """One command: `options` as code, optional ones in brackets; `access` for slash commands."""
+
     name: str
     meaning: str
     options: str
     access: str = ""
 
 
+@functools.cache
 def slash_commands() -> list[CommandLine]:
     """The commands that the real client would send to Discord."""
     return sorted(asyncio.run(_load_slash_commands()), key=lambda command: (command.access != "everyone", command.name))
