@@ -10,7 +10,6 @@ from typing import Literal
 from shared.config import AlertRuleSettings
 from shared.derive.kpis import Measured
 
-LONGEST_GAP = timedelta(minutes=15)  # unwatched longer: a hold begins anew
 LEAST_BETWEEN_POSTS = timedelta(minutes=10)
 FIRST_REPEAT, LAST_REPEAT = timedelta(hours=1), timedelta(hours=24)
 MUCH_WORSE = 0.25  # of the worst value told so far
@@ -45,7 +44,7 @@ def evaluate(
 ) -> Decision:
     """What to do with a measurement; the state to keep. After "fire" the caller adds the alert's id."""
     breached = is_breached(rule, observed, expected)
-    state = replace(_forget_old_hold(state, now), last_checked_at=now)
+    state = replace(_forget_old_hold(rule, state, now), last_checked_at=now)
     if state.alert_id is None:
         return _watch(rule, state, breached, now)
     return _follow(rule, state, breached, observed, now)
@@ -120,8 +119,8 @@ def _is_much_worse(rule: AlertRuleSettings, value: float, worst: float) -> bool:
     return is_worse(rule, value, worst) and abs(value - worst) >= MUCH_WORSE * scale > 0
 
 
-def _forget_old_hold(state: RuleState, now: datetime) -> RuleState:
-    """A hold means "all the time": after a gap in watching nothing is known about the time between."""
-    if state.last_checked_at is None or now - state.last_checked_at <= LONGEST_GAP:
+def _forget_old_hold(rule: AlertRuleSettings, state: RuleState, now: datetime) -> RuleState:
+    """A hold means "all the time": after a gap longer than the window nothing is known of the time between."""
+    if state.last_checked_at is None or now - state.last_checked_at <= timedelta(hours=rule.window_hours):
         return state
     return replace(state, breached_since=None, clear_since=None)

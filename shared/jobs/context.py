@@ -1,4 +1,4 @@
-"""What every job is given."""
+"""What every job gets."""
 
 from dataclasses import dataclass
 

@@ -179,7 +179,8 @@ KPIS: dict[str, Kpi] = _by_name(
             "Ingestion lag (95 %)",
             "ms",
             "down",
-            "Time from receiving to storing that 95 % of the requests stay below, read from a histogram. " + _INTAKE,
+            "Time from receiving to storing that 95 % of the requests do not exceed, as the upper bound of its class "
+            f"of times. {_INTAKE}",
             "nothing was stored in this period",
             Part("lag_ms"),
             quantile=0.95,

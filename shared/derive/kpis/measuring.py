@@ -169,18 +169,17 @@ def compute(kpi: Kpi, sums: Iterable[Sum]) -> Measured:
 
 
 def _quantile(kpi: Kpi, rows: Sequence[Sum], share: float) -> Measured:
-    """Linear inside the bucket that holds the rank, as Prometheus does; the open last bucket gives its lower end."""
+    """The upper bound of the bucket that holds the rank, so that the share surely stays below it."""
     buckets = sorted((float(row.key), row.count) for row in rows if row.count > 0)
     cases = sum(count for _, count in buckets)
     if not cases:
         return Measured(None, None, 0, 0, kpi.nothing)
-    rank, below, lower = share * cases, 0, 0.0
-    for upper, count in buckets:
-        if below + count >= rank:
-            value = lower if upper == float("inf") else lower + (upper - lower) * (rank - below) / count
-            return Measured(value, None, cases, cases)
-        below, lower = below + count, upper
-    return Measured(lower, None, cases, cases)
+    below = 0
+    for bound, count in buckets:
+        below += count
+        if below >= share * cases:
+            return Measured(bound, None, cases, cases)
+    return Measured(buckets[-1][0], None, cases, cases)
 
 
 def _add(part: Part, rows: Iterable[Sum]) -> float:
