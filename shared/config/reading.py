@@ -5,6 +5,7 @@ PORT / DATABASE_URL / WARROOM_DATA_DIR, WARROOM_<SECTION>__<KEY>, config.local.t
 Secrets come from the environment (WARROOM_<NAME>) or from files in WARROOM_SECRETS_DIR only.
 """
 
+import copy
 import json
 import os
 import stat
@@ -40,7 +41,7 @@ def load_settings(
     """
     environment = os.environ if environment is None else environment
     problems: list[str] = []
-    data = _read_toml(PROJECT_DIR / "config.toml", problems)
+    data = defaults = _read_toml(PROJECT_DIR / "config.toml", problems)
     named = environment.get("WARROOM_CONFIG_FILE")
     local = local_file or (Path(named) if named else PROJECT_DIR / "config.local.toml")
     if local.exists():
@@ -52,13 +53,50 @@ def load_settings(
     data["secrets"] = _read_secrets(environment, problems)
     data = _merge(data, _from_environment(environment, data, problems))
     data = _merge(data, overrides)
-    try:
-        settings = Settings.model_validate(data)
-    except ValidationError as error:
-        problems += [_explain(problem) for problem in error.errors(include_url=False, include_input=False)]
+    settings, mistakes = _validate(data)
+    if settings is None:  # what contradicts between sections shows once the single mistakes are out of the way
+        problems += [_explain(mistake) for mistake in mistakes]
+        _, remaining = _validate(_mend(data, defaults, mistakes))
+        problems += [_explain(mistake) for mistake in remaining if _explain(mistake) not in problems]
     if problems:
         raise ConfigurationError("The configuration has mistakes:\n" + "\n".join(f"  - {line}" for line in problems))
+    assert settings is not None  # without a problem there are settings
     return settings
+
+
+def _validate(data: Mapping[str, Any]) -> tuple[Settings | None, list[Any]]:
+    try:
+        return Settings.model_validate(data), []
+    except ValidationError as error:
+        return None, list(error.errors(include_url=False, include_input=False))
+
+
+def _mend(data: Mapping[str, Any], defaults: Mapping[str, Any], mistakes: list[Any]) -> dict[str, Any]:
+    """The data with each wrong value replaced by its default, or left out where it has none."""
+    mended = copy.deepcopy(dict(data))
+    for mistake in mistakes:
+        path = list(mistake["loc"])
+        while path and (target := _at(mended, path[:-1])) is None:
+            path.pop()
+        if not path:
+            continue
+        default = _at(defaults, path)
+        if isinstance(target, dict):
+            target.pop(path[-1], None)
+            if default is not None:
+                target[path[-1]] = copy.deepcopy(default)
+        elif isinstance(target, list):
+            target.clear()
+    return mended
+
+
+def _at(data: Any, path: list[Any]) -> Any:
+    for key in path:
+        try:
+            data = data[key]
+        except (KeyError, IndexError, TypeError):
+            return None
+    return data
 
 
 def _explain(problem: Any) -> str:

@@ -1,0 +1,92 @@
+"""Settings: where they come from, which wins, and that every mistake is named at once."""
+
+from pathlib import Path
+
+import pytest
+
+from shared.config import Settings, load_settings
+from shared.errors import ConfigurationError
+
+
+def read(tmp_path: Path, toml: str = "", **environment: str) -> Settings:
+    local = tmp_path / "config.local.toml"
+    local.write_text(toml)
+    return load_settings(environment, local)
+
+
+def mistakes(tmp_path: Path, toml: str = "", **environment: str) -> str:
+    with pytest.raises(ConfigurationError) as caught:
+        read(tmp_path, toml, **environment)
+    return str(caught.value)
+
+
+def test_defaults_come_from_the_shipped_file(tmp_path: Path) -> None:
+    settings = read(tmp_path)
+    assert settings.prompts.after_days == 7
+    assert settings.base_url == "http://127.0.0.1:8080"
+    assert settings.uses_sqlite
+
+
+def test_own_file_beats_defaults_and_environment_beats_both(tmp_path: Path) -> None:
+    toml = "[prompts]\npause_days = 60\nafter_days = 8\n"
+    settings = read(tmp_path, toml, WARROOM_PROMPTS__AFTER_DAYS="9")
+    assert (settings.prompts.pause_days, settings.prompts.after_days) == (60, 9)
+
+
+def test_lists_in_the_environment_are_json(tmp_path: Path) -> None:
+    settings = read(tmp_path, WARROOM_SERVER__TRUSTED_PROXIES='["10.0.0.0/8"]')
+    assert [str(network) for network in settings.server.proxy_networks] == ["10.0.0.0/8"]
+
+
+def test_port_of_the_platform_means_all_addresses(tmp_path: Path) -> None:
+    settings = read(tmp_path, "[server]\npublic_url = 'https://w.example'\n", PORT="5000")
+    assert (settings.server.host, settings.server.port) == ("0.0.0.0", 5000)
+    assert settings.base_url == "https://w.example"
+
+
+def test_database_url_and_data_dir_are_honoured(tmp_path: Path) -> None:
+    settings = read(tmp_path, DATABASE_URL="postgresql://u:hunter2@h/d", WARROOM_DATA_DIR="/elsewhere")
+    assert not settings.uses_sqlite
+    assert settings.store.data_dir == Path("/elsewhere")
+    assert "hunter2" not in repr(settings)
+
+
+def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
+    toml = "[server]\nport = 99999\n[prompts]\nzone = 'Mars'\nnonsense = 1\n[war_room]\ndaily_at = '25:00'\n"
+    text = mistakes(tmp_path, toml)
+    for name in ("server.port", "prompts.zone", "prompts.nonsense", "war_room.daily_at"):
+        assert name in text
+
+
+def test_mistakes_across_sections_are_named_with_those_inside(tmp_path: Path) -> None:
+    toml = "[server]\nport = 99999\n[x]\nsite = 'unknown'\n[discord]\nwar_room_guild = 5\n"
+    text = mistakes(tmp_path, toml)
+    for name in ("server.port", "x.site", "war_room_channel"):
+        assert name in text
+
+
+def test_secrets_in_a_file_are_refused(tmp_path: Path) -> None:
+    assert "secrets" in mistakes(tmp_path, "[secrets]\ndiscord_token = 'x'\n")
+
+
+def test_secret_files_must_be_private(tmp_path: Path) -> None:
+    secret = tmp_path / "secrets" / "discord_token"
+    secret.parent.mkdir()
+    secret.write_text("token\n")
+    secret.chmod(0o644)
+    assert "discord_token" in mistakes(tmp_path, WARROOM_SECRETS_DIR=str(secret.parent))
+    secret.chmod(0o600)
+    settings = read(tmp_path, WARROOM_SECRETS_DIR=str(secret.parent))
+    assert settings.secrets.discord_token is not None
+    assert settings.secrets.discord_token.get_secret_value() == "token"
+
+
+def test_plain_http_beyond_loopback_is_refused(tmp_path: Path) -> None:
+    assert "https" in mistakes(tmp_path, "[server]\npublic_url = 'http://w.example'\n")
+    assert "public_url" in mistakes(tmp_path, "[server]\nhost = '0.0.0.0'\n")
+
+
+def test_a_demo_exists_only_while_no_site_is_configured(tmp_path: Path) -> None:
+    assert [site.key for site in read(tmp_path).all_sites()] == ["demo"]
+    own = "[[sites]]\nkey = 'docs'\nname = 'Docs'\nhosts = []\n"
+    assert [site.key for site in read(tmp_path, own).all_sites()] == ["docs"]

@@ -1,0 +1,36 @@
+"""Texts: language, fallback, plural forms, and values that cannot reach anything else."""
+
+from shared.config import load_settings
+from shared.texts import Texts, plural_form
+
+TEXTS = Texts(
+    {
+        "en": {"hello": "Hello {name}", "wait": {"one": "{count} minute", "other": "{count} minutes"}},
+        "de": {"hello": "Hallo {name}"},
+        "pl": {"wait": {"one": "{count} minuta", "few": "{count} minuty", "many": "{count} minut", "other": "?"}},
+    }
+)
+
+
+def test_the_nearest_language_is_chosen() -> None:
+    assert TEXTS.say("de-AT", "hello", name="Ada") == "Hallo Ada"
+    assert TEXTS.say("de", "wait", count=2) == "2 minutes"
+    assert TEXTS.say(None, "hello", name="Ada") == "Hello Ada"
+
+
+def test_plural_forms_follow_the_language() -> None:
+    assert [TEXTS.say("en", "wait", count=n) for n in (1, 2)] == ["1 minute", "2 minutes"]
+    assert [TEXTS.say("pl", "wait", count=n) for n in (1, 3, 5)] == ["1 minuta", "3 minuty", "5 minut"]
+    assert plural_form("fr", 0) == "one"
+    assert plural_form("ru", 21) == "one"
+
+
+def test_a_value_is_only_text() -> None:
+    assert TEXTS.say("en", "hello", name="{name.__class__} {0}") == "Hello {name.__class__} {0}"
+
+
+def test_every_english_text_can_be_said() -> None:
+    tables = load_settings({}).texts
+    texts = Texts(tables)
+    for key in tables["en"]:
+        assert texts.say("en", key, count=2)
