@@ -1,0 +1,85 @@
+"""Which rows of which table belong to a person: the one map that exporting and erasing share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, false, or_
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel, col, select
+
+from shared.errors import NotFound
+from shared.store.models import (
+    AuditEntry,
+    Event,
+    Feedback,
+    Identity,
+    OutboxMessage,
+    PageView,
+    Person,
+    Prompt,
+    Quote,
+    UsageDay,
+    VisitorDay,
+)
+
+
+@dataclass(frozen=True)
+class Subject:
+    """One person and the ids by which other rows speak of them."""
+
+    person_id: str
+    identities: list[Identity]
+    feedback_ids: list[str]
+    prompt_ids: list[str]
+
+    @property
+    def identity_ids(self) -> list[str]:
+        return [identity.id for identity in self.identities]
+
+    @property
+    def all_ids(self) -> list[str]:
+        return [self.person_id, *self.identity_ids, *self.feedback_ids, *self.prompt_ids]
+
+
+async def load_subject(session: AsyncSession, person_id: str) -> Subject:
+    """Raises `NotFound` when nothing is stored about this person."""
+    if (await session.execute(select(Person.id).where(Person.id == person_id))).first() is None:
+        raise NotFound("Nothing is stored about this person.")
+    identities = await session.execute(select(Identity).where(Identity.person_id == person_id))
+    feedback = await session.execute(select(Feedback.id).where(Feedback.person_id == person_id))
+    prompts = await session.execute(select(Prompt.id).where(Prompt.person_id == person_id))
+    return Subject(person_id, list(identities.scalars()), list(feedback.scalars()), list(prompts.scalars()))
+
+
+def _by_person(table: type[SQLModel]) -> Callable[[Subject], ColumnElement[bool]]:
+    return lambda subject: col(table.person_id) == subject.person_id  # type: ignore[attr-defined]
+
+
+def messages_to(subject: Subject) -> ColumnElement[bool]:
+    """Messages addressed to the person, or answering something they said."""
+    payload = col(OutboxMessage.payload)
+    return or_(
+        col(OutboxMessage.person_id) == subject.person_id,
+        payload["identity_id"].as_string().in_(subject.identity_ids),
+        payload["prompt_id"].as_string().in_(subject.prompt_ids),
+        payload["feedback_id"].as_string().in_(subject.feedback_ids),
+    )
+
+
+def _audit_of(subject: Subject) -> ColumnElement[bool]:
+    return col(AuditEntry.target).in_(subject.all_ids) if subject.all_ids else false()
+
+
+ROWS_OF_A_PERSON: dict[type[SQLModel], Callable[[Subject], ColumnElement[bool]]] = {
+    Person: lambda subject: col(Person.id) == subject.person_id,
+    Identity: _by_person(Identity),
+    UsageDay: _by_person(UsageDay),
+    Prompt: _by_person(Prompt),
+    Feedback: _by_person(Feedback),
+    Quote: lambda subject: col(Quote.feedback_id).in_(subject.feedback_ids),
+    Event: _by_person(Event),
+    PageView: _by_person(PageView),
+    VisitorDay: _by_person(VisitorDay),
+    OutboxMessage: messages_to,
+    AuditEntry: _audit_of,
+}
