@@ -120,8 +120,13 @@ class DiscordChannel:
 
     async def _remove(self, message: messages.PostRemoval) -> Sent:
         """Writes the post anew from its row, from which the erased words are gone."""
-        post = self._channel(int(message.channel_id)).get_partial_message(int(message.message_id))
         row = await self._row(message.outbox_id)
+        # A post that was being sent when its words were erased has its place only in its row.
+        channel_id = message.channel_id or (row.channel_id if row else None)
+        message_id = message.message_id or (row.message_id if row else None)
+        if not channel_id or not message_id:
+            return Sent(NAME, channel_id, message_id)  # it was never posted
+        post = self._channel(int(channel_id)).get_partial_message(int(message_id))
         embed = discord.Embed(description=self._runtime.texts.say(None, "removed_at_request"))
         if row is not None:
             described = describe(parse_message(row.payload), self._runtime.settings, self._runtime.texts)
@@ -129,10 +134,10 @@ class DiscordChannel:
             if described.chart is not None:
                 embed.set_image(url=f"attachment://{posts.CHART_FILE}")
         try:
-            await post.edit(embed=embed, view=None, allowed_mentions=NOBODY)
+            await post.edit(content=None, embed=embed, view=None, allowed_mentions=NOBODY)
         except discord.NotFound:
             pass  # somebody deleted the post: nothing is left to remove
-        return Sent(NAME, message.channel_id, message.message_id)
+        return Sent(NAME, channel_id, message_id)
 
     async def _send_prompt(self, row: OutboxMessage, message: messages.PromptDirect) -> Sent:
         runtime = self._runtime
