@@ -1,0 +1,83 @@
+"""Over two hundred hostile inputs with their expected answers; after each one a fresh event is taken."""
+
+import logging
+
+import pytest
+from yarl import URL
+
+from shared.store.models import Event
+from tests.api.hostile_inputs import GROUPS, Case
+from tests.api.raw_requests import RAW_REQUESTS, RawRequest
+from tests.api.running_api import RunningApi, make_event
+
+FEWEST = 60
+
+
+@pytest.fixture
+def server_settings() -> dict[str, object]:
+    return {"keepalive_seconds": 1, "body_timeout_seconds": 0.5}
+
+
+@pytest.fixture
+def limit_settings() -> dict[str, object]:
+    return {"track_per_minute": 1_000_000}
+
+
+def test_there_are_enough_cases() -> None:
+    names = [f"{group}: {case.name}" for group, cases in GROUPS.items() for case in cases()]
+    assert len(names) == len(set(names))
+    assert len(names) + len(RAW_REQUESTS) >= FEWEST
+
+
+@pytest.mark.parametrize("group", GROUPS)
+async def test_every_hostile_request_hears_what_it_must(
+    api: RunningApi, group: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    wrong = []
+    for case in GROUPS[group]():
+        wrong += [f"{case.name}: {problem}" for problem in await problems_of(api, case)]
+    assert wrong == []
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def problems_of(api: RunningApi, case: Case) -> list[str]:
+    """What is wrong with the answer, with what was stored, and with the next good event."""
+    before = await api.count(Event)
+    answer = await api.ask(case.method, str(URL(case.path, encoded=True)), case.body, case.headers)
+    stored = await api.count(Event) - before
+    problems = []
+    if answer.status != case.status:
+        problems.append(f"answered {answer.status}, not {case.status}: {answer.body[:200]!r}")
+    if stored != case.stored:
+        problems.append(f"stored {stored}, not {case.stored}")
+    return problems + await problems_afterwards(api)
+
+
+async def problems_afterwards(api: RunningApi) -> list[str]:
+    before = await api.count(Event)
+    answer = await api.track(make_event())
+    if answer.status == 202 and await api.count(Event) == before + 1:
+        return []
+    return [f"a good event afterwards was answered {answer.status}"]
+
+
+async def test_every_raw_connection_hears_what_it_must(api: RunningApi, caplog: pytest.LogCaptureFixture) -> None:
+    wrong = []
+    for request in RAW_REQUESTS:
+        wrong += [f"{request.name}: {problem}" for problem in await raw_problems_of(api, request)]
+    assert wrong == []
+
+
+async def raw_problems_of(api: RunningApi, request: RawRequest) -> list[str]:
+    before = await api.count(Event)
+    answer = await api.raw(request.data(), end=request.ends)
+    statuses = tuple(int(line.split()[1]) for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1."))
+    stored = await api.count(Event) - before
+    problems = []
+    if statuses not in request.statuses:
+        problems.append(f"answered {statuses}: {answer[:200]!r}")
+    if stored != request.stored:
+        problems.append(f"stored {stored}, not {request.stored}")
+    if b"aiohttp" in answer or b"Traceback" in answer:
+        problems.append("the answer says what we are made of")
+    return problems + await problems_afterwards(api)
