@@ -141,7 +141,7 @@ class _DeveloperAnalyzer(SentimentIntensityAnalyzer):
 
 def _split_words(text: str) -> list[str]:
     """As VADER splits them."""
-    words: list[str] = SentiText(text).words_and_emoticons  # type: ignore[no-untyped-call]
+    words: list[str] = SentiText(text).words_and_emoticons
     return words
 
 

@@ -96,7 +96,7 @@ def tell_story(seed: int, last_day: date) -> Iterator[list[Visit | Saying]]:
     readers = [_reader(rng, number) for number in range(260)]
     for index in range(DAYS):
         day = last_day - timedelta(days=DAYS - index)
-        happenings = [*_visits(rng, readers, day, index), *_sayings(rng, readers, day, index)]
+        happenings: list[Visit | Saying] = [*_visits(rng, readers, day, index), *_sayings(rng, readers, day, index)]
         yield sorted(happenings, key=lambda happening: happening.at)
 
 
