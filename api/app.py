@@ -14,6 +14,7 @@ from api.error_responses import (
     internal_error_response,
     problem_response,
 )
+from api.live_streams import STREAMS, LiveStreams, close_streams
 from api.routes import ALL_ROUTES
 from api.routing import ACCESS_RULES, RUNTIME, access_of, add_routes
 from shared.errors import WarroomError
@@ -37,6 +38,8 @@ def make_app(runtime: Runtime) -> web.Application:
     app[ACCESS_RULES] = {}
     app[IN_FLIGHT] = [0]
     app[KEYS_TOUCHED] = {}
+    app[STREAMS] = LiveStreams()
+    app.on_shutdown.append(close_streams)
     add_routes(app, ALL_ROUTES)
     app.on_response_prepare.append(add_headers)
     return app

@@ -1,6 +1,16 @@
 """Routes, one file per feature; each route says who may use it."""
 
-from api.routes import health, open_api, static_files, track
+from api.routes import (
+    dashboard_feedback,
+    dashboard_overview,
+    dashboard_settings,
+    dashboard_sign_in,
+    dashboard_war_room,
+    health,
+    open_api,
+    static_files,
+    track,
+)
 from api.routing import Route
 
 ALL_ROUTES: list[Route] = [
@@ -8,4 +18,9 @@ ALL_ROUTES: list[Route] = [
     *health.ROUTES,
     *open_api.ROUTES,
     *static_files.ROUTES,
+    *dashboard_sign_in.ROUTES,
+    *dashboard_overview.ROUTES,
+    *dashboard_war_room.ROUTES,
+    *dashboard_feedback.ROUTES,
+    *dashboard_settings.ROUTES,
 ]

@@ -7,6 +7,7 @@ from typing import Any
 from aiohttp import web
 
 from api import overview_figures
+from api.authentication import PRINCIPAL
 from api.dashboard_address import View, read_view
 from api.dashboard_shell import make_shell
 from api.rendering import PRIVATE, render
@@ -14,6 +15,7 @@ from api.routing import RUNTIME, Route, role
 from shared.deliver.csv_text import clean_cell
 from shared.derive import inbox, kpis
 from shared.errors import NotFound
+from shared.guard.roles import reaches
 
 
 async def show_overview(request: web.Request) -> web.StreamResponse:
@@ -36,7 +38,8 @@ async def show_overview(request: web.Request) -> web.StreamResponse:
         }
     shell = make_shell(request, runtime.settings, view, unread)
     export = view.link("/app/series.csv", metric=metric)
-    return render("dashboard/overview.html", shell=shell, view=view, export=export, **context)
+    may_export = reaches(request[PRINCIPAL].role, "analyst")
+    return render("dashboard/overview.html", shell=shell, view=view, export=export, may_export=may_export, **context)
 
 
 def _metric_of(view: View) -> str:

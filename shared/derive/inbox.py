@@ -3,11 +3,11 @@
 from dataclasses import dataclass, replace
 from datetime import date
 
-from sqlalchemy import ColumnElement, func
+from sqlalchemy import ColumnElement, func, literal
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from shared.store.models import Feedback
+from shared.store.models import Feedback, OutboxMessage
 
 NOT_SCORED = "none"
 SENTIMENTS = ("positive", "neutral", "negative", NOT_SCORED)
@@ -20,7 +20,7 @@ STATUSES = ("new", "seen", "answered", "closed")
 class InboxFilter:
     """An empty value does not filter; days are the site's local ones, both included."""
 
-    site: str
+    site: str = ""
     start: date | None = None
     end: date | None = None
     sentiment: str = ""
@@ -44,6 +44,15 @@ async def list_feedback(
     return list((await session.execute(query.order_by(col(Feedback.id).desc()).limit(limit))).scalars())
 
 
+async def list_quiet_feedback(session: AsyncSession, site: str, limit: int, before: str = "") -> list[Feedback]:
+    """The newest feedback that no instant note told the team about; of one site, or of all."""
+    told = select(OutboxMessage.id).where(col(OutboxMessage.dedupe_key) == literal("negative:") + col(Feedback.id))
+    query = select(Feedback).where(*_conditions(InboxFilter(site)), ~told.exists())
+    if before:
+        query = query.where(col(Feedback.id) < before)
+    return list((await session.execute(query.order_by(col(Feedback.id).desc()).limit(limit))).scalars())
+
+
 async def count_feedback(session: AsyncSession, wanted: InboxFilter) -> int:
     query = select(func.count()).select_from(Feedback).where(*_conditions(wanted))
     return int((await session.execute(query)).scalar_one())
@@ -57,7 +66,7 @@ async def count_by_status(session: AsyncSession, wanted: InboxFilter) -> dict[st
 
 
 def _conditions(wanted: InboxFilter) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [col(Feedback.site) == wanted.site]
+    conditions: list[ColumnElement[bool]] = []
     if wanted.start is not None:
         conditions.append(col(Feedback.local_day) >= wanted.start)
     if wanted.end is not None:
@@ -67,6 +76,7 @@ def _conditions(wanted: InboxFilter) -> list[ColumnElement[bool]]:
     elif wanted.sentiment:
         conditions.append(col(Feedback.sentiment) == wanted.sentiment)
     for column, value in (
+        (Feedback.site, wanted.site),
         (Feedback.source, wanted.source),
         (Feedback.category, wanted.category),
         (Feedback.page, wanted.page),

@@ -63,7 +63,7 @@
         if (old.dataset.mark !== post.dataset.mark && !isBusy(old)) old.replaceWith(post);
         return false;
       }
-      const next = findAll(".post", feed).find((other) => Number(other.dataset.id) < Number(post.dataset.id));
+      const next = findAll(".post", feed).find((other) => Number(other.dataset.order) < Number(post.dataset.order));
       post.classList.add("is-fresh");
       feed.insertBefore(post, next || null);
       find("#feed-empty").hidden = true;
@@ -104,6 +104,10 @@
     const source = new EventSource(feed.dataset.stream);
     source.addEventListener("open", () => setState(paused ? "Paused" : "Live", !paused));
     source.addEventListener("posts", (event) => take(JSON.parse(event.data)));
+    source.addEventListener("ended", () => {
+      source.close();
+      setState("Not live any more: sign in again", false);
+    });
     source.addEventListener("error", () => setState(source.readyState === EventSource.CLOSED
       ? "Not live any more: load the page again" : "Connecting again …", false));
     pause.hidden = false;
