@@ -21,7 +21,7 @@ DISCORD = Platform.DISCORD.value
 
 
 async def answer_direct(runtime: Runtime, message: "discord.Message") -> None:
-    """Stores what was written and queues the thanks, or the friendly sentence of a limit."""
+    """Stores what was written and queues the thanks, or the friendly sentence of a limit (once an hour)."""
     site = await site_of(runtime, None, message.author.id)
     written = SocialMessage(
         platform="discord",
@@ -57,7 +57,7 @@ async def _reply(runtime: Runtime, message: "discord.Message", site: str, senten
             session,
             DirectReply(identity_id=identity.id, text=text),
             destination="discord_dm",
-            dedupe_key=f"thanks:discord:{message.id}",
+            dedupe_key=f"limited:{identity.id}:{now:%Y%m%d%H}" if sentence else f"thanks:discord:{message.id}",
             now=now,
             lane=f"dm:{identity.id}",
             person_id=person.id,

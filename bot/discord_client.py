@@ -21,7 +21,7 @@ from sqlmodel import select
 
 from bot.discord_roles import ACCESS, require
 from bot.places import is_ours
-from bot.replies import Answer, InFlight, answering
+from bot.replies import ANSWER_KEY, Answer, InFlight, answering
 from shared.config import Settings
 from shared.errors import StartRefused
 from shared.runtime import Runtime
@@ -32,7 +32,7 @@ logger = logging.getLogger(__name__)
 IDENTIFY_PAUSE_SECONDS = 5.0
 READY_WAIT_SECONDS = 2.0
 LONGEST_RATE_LIMIT_SECONDS = 30.0
-BeforeIdentify = Callable[[], Awaitable[None]]
+BeforeIdentify = Callable[[bool], Awaitable[None]]
 
 
 def needed_intents() -> discord.Intents:
@@ -75,6 +75,9 @@ class WarroomTree(app_commands.CommandTree["WarroomClient"]):
     async def on_error(
         self, interaction: discord.Interaction["WarroomClient"], error: app_commands.AppCommandError
     ) -> None:
+        if ANSWER_KEY not in interaction.extras:  # an autocompletion: it has no answer but an empty list
+            logger.warning("an autocompletion failed: %s", error)
+            return
         cause = error.original if isinstance(error, app_commands.CommandInvokeError) else error
         await Answer.of(interaction).explain(cause)
 
@@ -104,10 +107,10 @@ class WarroomClient(commands.Bot):
     async def before_identify_hook(self, shard_id: int | None, *, initial: bool = False) -> None:
         if not initial:
             await self.runtime.clock.sleep(self._identify_pause)
-        await self._before_identify()
+        await self._before_identify(initial)
 
     async def setup_hook(self) -> None:
-        from bot.cogs import load_cogs  # the cogs know this class
+        from bot.cogs import load_cogs  # the cogs and buttons know this class
 
         await load_cogs(self)
         check_access(self)
@@ -164,7 +167,9 @@ def all_commands(tree: app_commands.CommandTree["WarroomClient"], guild: discord
 
 def check_access(client: WarroomClient) -> None:
     """Refuses the start when a command or button does not say who may use it."""
-    undeclared = []
+    from bot.views import BUTTONS
+
+    undeclared = [button.__name__ for button in BUTTONS if getattr(button, "access", None) not in ACCESS]
     for guild in (None, client.war_room_guild):
         for command in all_commands(client.tree, guild):
             parts = list(command.walk_commands()) if isinstance(command, app_commands.Group) else [command]
@@ -173,7 +178,9 @@ def check_access(client: WarroomClient) -> None:
         if client.war_room_guild is None:
             break
     if undeclared:
-        raise StartRefused(f"These commands do not declare who may use them: {', '.join(sorted(set(undeclared)))}")
+        raise StartRefused(
+            f"These commands or buttons do not declare who may use them: {', '.join(sorted(set(undeclared)))}"
+        )
 
 
 def make_client(runtime: Runtime, before_identify: BeforeIdentify) -> WarroomClient:

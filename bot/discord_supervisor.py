@@ -40,25 +40,34 @@ IDENTIFY_ITEM = "discord_identify"
 ClientFactory = Callable[[Runtime, BeforeIdentify], WarroomClient]
 
 
+class HeldBack(Exception):
+    """One more sign-in now would be too many; ends the client, and the supervisor waits."""
+
+
 class IdentifyBudget:
-    """Counts sign-ins to the gateway and holds back the next one when they were too many."""
+    """Counts sign-ins to the gateway and says how long the next one must wait."""
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
         self._recent: deque[float] = deque(maxlen=runtime.settings.discord.identifies_per_minute)
 
-    async def spend(self) -> None:
-        """Waits until one more is allowed, then counts it."""
-        await self._runtime.clock.sleep(await self._wait_seconds())
+    async def wait_seconds(self) -> float:
+        """Before a new client: until the minute has room, and much longer once the day has seen many."""
+        many = await self._spent_today() >= MANY_IDENTIFIES_A_DAY
+        return max(self._minute_wait(), MANY_PAUSE_SECONDS if many else 0.0)
+
+    async def spend(self, initial: bool) -> None:
+        """Counts one. It cannot wait here: the library gives a connection 60 seconds in all."""
+        may_go_on = initial or await self._spent_today() < MANY_IDENTIFIES_A_DAY
+        if self._minute_wait() > 0 or not may_go_on:
+            raise HeldBack
         self._recent.append(self._runtime.clock.monotonic())
         try:
             await self._runtime.store.writer.run(self._count)
         except CannotStore:
             logger.warning("a sign-in to Discord could not be counted")
 
-    async def _wait_seconds(self) -> float:
-        if await self._spent_today() >= MANY_IDENTIFIES_A_DAY:
-            return MANY_PAUSE_SECONDS
+    def _minute_wait(self) -> float:
         if len(self._recent) < (self._recent.maxlen or 1):
             return 0.0
         return max(0.0, self._recent[0] + 60.0 - self._runtime.clock.monotonic())
@@ -89,11 +98,12 @@ class DiscordSupervisor:
         if token is None:
             self._runtime.parts.set(PART, "off", "Discord is off: set WARROOM_DISCORD_TOKEN to turn it on.")
             return
+        await self._runtime.clock.sleep(await self._held_back_seconds())
         while True:
             refusal = await self._run_once(token.get_secret_value())
             if refusal is not None:
                 await self._park(refusal)
-            pause = self._pause_seconds()
+            pause = max(self._pause_seconds(), await self._held_back_seconds())
             logger.warning("Discord is not connected; next try in %.0f s", pause)
             await self._runtime.clock.sleep(pause)
 
@@ -142,7 +152,7 @@ class DiscordSupervisor:
             return "Discord refuses the intents of this bot (4014)."
         if isinstance(error, discord.ConnectionClosed) and error.code in FATAL_CLOSES:
             return f"Discord refuses the connection (close code {error.code}): check token and application."
-        known = isinstance(error, OSError | aiohttp.ClientError | discord.DiscordException | AttributeError)
+        known = isinstance(error, OSError | aiohttp.ClientError | discord.DiscordException | AttributeError | HeldBack)
         logger.warning("Discord failed: %s", type(error).__name__, exc_info=None if known else error)
         self._say_down(f"Discord cannot be reached ({type(error).__name__}); trying again.")
         return None
@@ -155,6 +165,13 @@ class DiscordSupervisor:
     def _pause_seconds(self) -> float:
         longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(self._failures, 10))
         return random.uniform(longest / 2, longest)
+
+    async def _held_back_seconds(self) -> float:
+        try:
+            return await self._budget.wait_seconds()
+        except Exception:  # a store that cannot be read must not end the loop
+            logger.exception("the sign-ins to Discord could not be counted")
+            return LONGEST_PAUSE_SECONDS
 
     def _say_down(self, sentence: str) -> None:
         self._runtime.parts.set(PART, "down", sentence)

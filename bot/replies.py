@@ -123,6 +123,15 @@ class Answer:
                 return
         await self.say(content, view=view)
 
+    async def change_view(self, view: discord.ui.View) -> None:
+        """Changes only the buttons of the message whose button was pressed."""
+        async with self._lock:
+            if self.interaction.response.is_done():
+                await self.interaction.edit_original_response(view=view)
+            else:
+                await self.interaction.response.edit_message(view=view)
+            self._said = True
+
     async def open(self, modal: discord.ui.Modal) -> bool:
         """Shows a form; False when it is too late for one (a form can only be the first answer)."""
         async with self._lock:

@@ -5,6 +5,7 @@ Nothing of this belongs into `on_ready`, which fires again and again.
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 MISSED_MESSAGES = 100
+Watched = Sequence[tuple[int, int]]
 REQUEST_ERRORS = (discord.DiscordException, aiohttp.ClientError, TimeoutError, OSError)
 
 
@@ -33,7 +35,8 @@ class OpeningCog(commands.Cog):
         self.is_open = asyncio.Event()
 
     async def cog_load(self) -> None:
-        self._task = asyncio.create_task(self._open(), name="discord opening")
+        watched = await self._watched()  # before the gateway opens: a live message would move a mark over missed ones
+        self._task = asyncio.create_task(self._open(watched), name="discord opening")
 
     async def cog_unload(self) -> None:
         if self._channel is not None:
@@ -42,24 +45,36 @@ class OpeningCog(commands.Cog):
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
 
-    async def _open(self) -> None:
+    @commands.Cog.listener()
+    async def on_ready(self) -> None:
+        """A new session in the same client: what was said between the two was never delivered."""
+        if self.is_open.is_set() and not self.client.in_flight.is_stopping:
+            with self.client.in_flight.one():
+                await self._look_around(await self._watched())
+
+    async def _open(self, watched: Watched) -> None:
         await self.client.wait_until_ready()
-        try:
-            await self.catch_up()
-            await self._post_standing_messages()
-        except Exception:  # the border of a task: whatever failed must not keep the outbox shut
-            logger.exception("the opening of Discord was not complete")
+        await self._look_around(watched)
         self._channel = DiscordChannel(self.client)
         self.client.runtime.channels.attach(self._channel)
         self.is_open.set()
 
-    async def catch_up(self) -> None:
+    async def _look_around(self, watched: Watched) -> None:
+        try:
+            await self._catch_up(watched)
+            await self._post_standing_messages()
+        except Exception:  # the border of a task: whatever failed must not keep the outbox shut
+            logger.exception("the opening of Discord was not complete")
+
+    async def _watched(self) -> Watched:
+        async with self.client.runtime.store.read() as session:
+            return await watched_channels(session, self.client.runtime.clock.now())
+
+    async def _catch_up(self, watched: Watched) -> None:
         """Replies in direct conversations that were written while nobody listened."""
         conversations = self.client.get_cog(ConversationsCog.__name__)
         if not isinstance(conversations, ConversationsCog):
             return
-        async with self.client.runtime.store.read() as session:
-            watched = await watched_channels(session, self.client.runtime.clock.now())
         for channel_id, last_id in watched:
             channel = self.client.get_partial_messageable(channel_id)
             try:

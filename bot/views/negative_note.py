@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 class SeenButton(
     Handled, discord.ui.DynamicItem[discord.ui.Button[Any]], template=rf"{PREFIX}:note:seen:(?P<feedback>{ROW_ID})"
 ):
+    """Marks the feedback as seen; the button then says so to everybody."""
+
     access = "operator"
+    late = "update"
     counts_as_usage = False
 
-    def __init__(self, feedback_id: str, label: str = "seen") -> None:
+    def __init__(self, feedback_id: str, label: str = "seen", *, is_seen: bool = False) -> None:
         super().__init__(button(label, f"{PREFIX}:note:seen:{feedback_id}"))
+        self.item.disabled = is_seen
         self.feedback_id = feedback_id
 
     @classmethod
@@ -33,8 +37,11 @@ class SeenButton(
         return cls(match["feedback"])
 
     async def press(self, interaction: discord.Interaction["WarroomClient"], answer: Answer) -> None:
-        await mark_seen(interaction.client.runtime, self.feedback_id, interaction.user.id)
-        await answer.say(answer.text("note_seen_done"))
+        runtime = interaction.client.runtime
+        await mark_seen(runtime, self.feedback_id, interaction.user.id)
+        can_reply = await may_reply(runtime, self.feedback_id)
+        view = note_view(runtime.texts, runtime.settings, self.feedback_id, can_reply=can_reply, is_seen=True)
+        await answer.change_view(view)
 
 
 class ReplyButton(
@@ -60,8 +67,11 @@ class ReplyButton(
             await answer.say(answer.text("note_reply_impossible"))
 
 
-def note_view(texts: Texts, settings: Settings, feedback_id: str, *, can_reply: bool) -> discord.ui.View:
-    items: list[discord.ui.Item[Any]] = [SeenButton(feedback_id, texts.say(None, "note_seen"))]
+def note_view(
+    texts: Texts, settings: Settings, feedback_id: str, *, can_reply: bool, is_seen: bool = False
+) -> discord.ui.View:
+    label = texts.say(None, "note_seen_done" if is_seen else "note_seen")
+    items: list[discord.ui.Item[Any]] = [SeenButton(feedback_id, label, is_seen=is_seen)]
     if can_reply:
         items.append(ReplyButton(feedback_id, texts.say(None, "note_reply")))
     address = f"{settings.base_url}/app/feedback/{feedback_id}"

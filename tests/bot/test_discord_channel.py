@@ -164,8 +164,9 @@ async def note_about_direct_message(stage: Stage) -> Any:
 
 async def test_operator_marks_a_note_as_seen(stage: Stage) -> None:
     note = await note_about_direct_message(stage)
-    outcome = await stage.server.press(stage.ada, note, "Seen")
-    assert outcome.ephemeral
+    await stage.server.press(stage.ada, note, "Seen")
+    seen = note.components[0]["components"][0]
+    assert (seen["label"], seen["disabled"]) == ("Seen ✓", True)
     [feedback] = await stage.rows(Feedback)
     assert feedback.status == "seen"
 

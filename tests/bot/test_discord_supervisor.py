@@ -8,7 +8,13 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from bot.discord_supervisor import LONGEST_PAUSE_SECONDS, MANY_IDENTIFIES_A_DAY, DiscordSupervisor, IdentifyBudget
+from bot.discord_supervisor import (
+    LONGEST_PAUSE_SECONDS,
+    MANY_IDENTIFIES_A_DAY,
+    DiscordSupervisor,
+    HeldBack,
+    IdentifyBudget,
+)
 from shared.clock import ManualClock
 from shared.runtime import Runtime, build_runtime
 from shared.store.models import Spend
@@ -94,14 +100,14 @@ async def test_connection_that_is_lost_comes_back(stage: Stage) -> None:
 
 
 async def test_many_sign_ins_in_a_minute_wait(tmp_path: Path) -> None:
-    clock = HastyClock()
-    async with build_runtime(make_settings(tmp_path / "data"), clock) as runtime:
+    async with build_runtime(make_settings(tmp_path / "data"), HastyClock()) as runtime:
         budget = IdentifyBudget(runtime)
         for _ in range(5):
-            await budget.spend()
-        assert max(clock.slept) == 0
-        await budget.spend()
-        assert max(clock.slept) == pytest.approx(60)
+            assert await budget.wait_seconds() == 0
+            await budget.spend(True)
+        assert await budget.wait_seconds() == pytest.approx(60)
+        with pytest.raises(HeldBack):
+            await budget.spend(False)
 
 
 async def test_many_sign_ins_in_a_day_wait_even_after_a_restart(tmp_path: Path) -> None:
@@ -112,8 +118,11 @@ async def test_many_sign_ins_in_a_day_wait_even_after_a_restart(tmp_path: Path) 
             session.add(Spend(day=clock.now().date(), item="discord_identify", calls=MANY_IDENTIFIES_A_DAY))
 
         await runtime.store.writer.run(spent)
-        await IdentifyBudget(runtime).spend()
-        assert max(clock.slept) == 300
+        budget = IdentifyBudget(runtime)
+        assert await budget.wait_seconds() == 300
+        await budget.spend(True)
+        with pytest.raises(HeldBack):
+            await budget.spend(False)
 
 
 async def test_stop_answers_new_interactions_and_waits_for_those_in_flight(stage: Stage) -> None:

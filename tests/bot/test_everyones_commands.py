@@ -2,7 +2,7 @@
 
 import json
 
-from shared.store.models import Feedback, Identity, Person, Prompt, Suppression, UsageDay
+from shared.store.models import Feedback, Identity, OutboxMessage, Person, Prompt, ReadMark, Suppression, UsageDay
 from tests.bot.discord_stage import Stage
 
 
@@ -174,3 +174,27 @@ async def test_server_that_is_not_configured_is_refused_politely(stage: Stage) -
     assert outcome.ephemeral
     assert outcome.content == "This server is not connected to Warroom."
     assert await stage.rows(Person) == []
+
+
+async def test_person_brings_feedback_along_into_a_foreign_server(stage: Stage) -> None:
+    foreign = stage.server.add_guild("Foreign", has_bot=False)
+    channel = stage.server.add_channel(foreign, "general")
+    eve = stage.server.add_user("eve", has_installed=True)
+    stage.server.add_member(eve, guild=foreign)
+    form = await stage.server.slash(eve, "feedback send", channel=channel)
+    outcome = await stage.server.submit_modal(eve, form, {"text": "From a server you do not know."})
+    assert outcome.ephemeral
+    [feedback] = await stage.rows(Feedback)
+    assert feedback.site == "docs"
+
+
+async def test_flood_of_direct_messages_gets_one_sentence_an_hour(stage: Stage) -> None:
+    for number in range(9):
+        stage.server.dm(stage.mia, f"Message number {number} of a flood.")
+    while len(await stage.rows(ReadMark)) == 0 or len(await stage.rows(OutboxMessage)) < 6:
+        await stage.settle()
+    await stage.settle()
+    await stage.deliver()
+    assert len(await stage.rows(Feedback)) == 5
+    limited = [message for message in stage.messages_to(stage.mia) if "Please wait" in message.content]
+    assert len(limited) == 1

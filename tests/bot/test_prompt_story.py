@@ -1,5 +1,7 @@
 """From "Ask me in a week" to the stored words, by direct message, with closed messages, and across a restart."""
 
+import asyncio
+
 from shared.store.models import Feedback, Identity, Person, Prompt
 from tests.bot.discord_stage import Stage
 from tests.discord_server import Message, faults
@@ -162,3 +164,16 @@ async def test_reply_written_while_the_bot_was_away_is_read_at_the_next_start(st
     assert feedback.text == "I wrote this while you slept."
     await stage.restart_bot()
     assert len(await stage.rows(Feedback)) == 1
+
+
+async def test_messages_between_two_sessions_are_read(stage: Stage) -> None:
+    await asked(stage)
+    stage.server.gateway.is_silent = True
+    stage.server.dm(stage.mia, "Said while the line was dead.")
+    stage.server.gateway.is_silent = False
+    stage.server.gateway.invalidate(resumable=False)
+    async with asyncio.timeout(10):
+        while not await stage.rows(Feedback):
+            await asyncio.sleep(0.01)
+    [feedback] = await stage.rows(Feedback)
+    assert feedback.text == "Said while the line was dead."

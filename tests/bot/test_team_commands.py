@@ -6,6 +6,7 @@ from bot.prompt_answers import discord_sender
 from shared.ingest.feedback import NewFeedback
 from shared.store.models import AuditEntry, Member
 from tests.bot.discord_stage import Stage
+from tests.discord_server import NotAllowed, permissions
 
 COMMANDS = {
     "inbox recent": {},
@@ -36,6 +37,14 @@ async def test_ada_is_answered(stage: Stage, command: str) -> None:
     outcome = await stage.server.slash(stage.ada, command, COMMANDS[command], channel=stage.war_room_channel)
     assert not outcome.refusals
     assert outcome.embeds or outcome.content
+    assert "went wrong" not in outcome.content
+
+
+@pytest.mark.parametrize("command", sorted(COMMANDS))
+async def test_team_commands_are_hidden_by_default(stage: Stage, command: str) -> None:
+    stage.war_room.everyone.permissions &= ~permissions.MANAGE_GUILD
+    with pytest.raises(NotAllowed, match="hidden"):
+        await stage.server.slash(stage.cy, command, COMMANDS[command], channel=stage.war_room_channel)
 
 
 async def test_viewer_may_not_search(stage: Stage) -> None:
