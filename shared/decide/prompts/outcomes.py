@@ -51,8 +51,8 @@ async def fall_back_from_dm(
     session: AsyncSession, settings: Settings, prompt_id: str, reason: str, now: datetime
 ) -> bool:
     """Direct messages are closed: a button in the community's feedback channel, else the next own command."""
-    prompt = await get_prompt(session, prompt_id)
-    if prompt.state != PromptState.CLAIMED.value:
+    prompt = await _find(session, prompt_id)
+    if prompt is None or prompt.state != PromptState.CLAIMED.value:
         return False
     identity = (await session.execute(select(Identity).where(Identity.id == prompt.identity_id))).scalar_one()
     identity.dm_unreachable_at, identity.dm_unreachable_reason = now, reason[:ERROR_CHARACTERS]
@@ -110,8 +110,8 @@ async def pause_dm_opening(
     already = await dm_opening_is_paused(session, now)
     until = now + timedelta(hours=settings.prompts.dm_pause_hours)
     await set_pause(session, until, reason[:ERROR_CHARACTERS], now)
-    if prompt_id is not None:
-        refused = await get_prompt(session, prompt_id)
+    refused = await _find(session, prompt_id) if prompt_id is not None else None
+    if prompt_id is not None and refused is not None:
         await put_back(session, prompt_id, refused.outbox_id, claimed=True)
     await _take_back_openings(session)
     if not already:
@@ -202,8 +202,13 @@ async def lapse_old(session: AsyncSession, settings: Settings, now: datetime) ->
 
 
 async def get_prompt(session: AsyncSession, prompt_id: str) -> Prompt:
-    query = select(Prompt).where(Prompt.id == prompt_id).execution_options(populate_existing=True)
-    found = (await session.execute(query)).scalar_one_or_none()
+    found = await _find(session, prompt_id)
     if found is None:
         raise NotFound("There is no such question.")
     return found
+
+
+async def _find(session: AsyncSession, prompt_id: str) -> Prompt | None:
+    """None when its person was erased meanwhile."""
+    query = select(Prompt).where(Prompt.id == prompt_id).execution_options(populate_existing=True)
+    return (await session.execute(query)).scalar_one_or_none()

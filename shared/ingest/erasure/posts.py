@@ -6,6 +6,7 @@ A note that was not sent yet is dropped; a post that is being sent right now is 
 import re
 from collections import Counter
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -32,11 +33,15 @@ async def remove_from_posts(session: AsyncSession, subject: Subject, now: dateti
         if isinstance(message, NegativeFeedback) and row.state in NEVER_POSTED:
             await session.execute(delete(OutboxMessage).where(col(OutboxMessage.id) == row.id))
             continue
-        payload = without_words(message, set(subject.feedback_ids), said).model_dump(mode="json")
+        values: dict[str, Any] = {
+            "payload": without_words(message, set(subject.feedback_ids), said).model_dump(mode="json")
+        }
+        if isinstance(message, NegativeFeedback):
+            values["dedupe_key"] = f"erased:{row.id}"  # it was made from the id of the feedback
         await session.execute(
             update(OutboxMessage)
             .where(col(OutboxMessage.id) == row.id)
-            .values(payload=payload)
+            .values(**values)
             .execution_options(synchronize_session=False)
         )
         edits += await _enqueue_edit(session, row, now)
