@@ -6,12 +6,12 @@
 import asyncio
 import functools
 import inspect
+import os
 import re
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 from shared.config import PROJECT_DIR, load_settings
@@ -184,29 +184,36 @@ def slash_commands() -> list[CommandLine]:
 
 
 async def _load_slash_commands() -> list[CommandLine]:
-    from discord import app_commands
-
+    """Loads every cog into a client that never connects, on an empty store."""
     from bot.cogs import load_cogs
-    from bot.discord_client import all_commands, make_client
+    from bot.discord_client import make_client
+    from shared.clock import SystemClock
+    from shared.runtime import build_runtime
 
     async def never() -> None:
         return None
 
     with tempfile.TemporaryDirectory() as folder:
-        environment = {"WARROOM_DATA_DIR": folder}
-        settings = load_settings(environment, None, discord={"war_room_guild": 1, "war_room_channel": 2})
-    runtime: Any = SimpleNamespace(settings=settings)
-    client = make_client(runtime, never)
-    found: list[CommandLine] = []
-    try:
-        await load_cogs(client)
-        for guild in (None, client.war_room_guild):
-            for command in all_commands(client.tree, guild):
-                leaves = command.walk_commands() if isinstance(command, app_commands.Group) else [command]
-                found += [_describe_slash(leaf) for leaf in leaves if not isinstance(leaf, app_commands.Group)]
-    finally:
-        await client.close()
-    return found
+        guild = {"war_room_guild": 1, "war_room_channel": 2}
+        settings = load_settings({"WARROOM_DATA_DIR": folder, "WARROOM_CONFIG_FILE": os.devnull}, None, discord=guild)
+        async with build_runtime(settings, SystemClock()) as runtime:
+            client = make_client(runtime, never)
+            try:
+                await load_cogs(client)
+                return list(_walk_slash_commands(client))
+            finally:
+                await client.close()
+
+
+def _walk_slash_commands(client: Any) -> Iterator[CommandLine]:
+    from discord import app_commands
+
+    from bot.discord_client import all_commands
+
+    for guild in (None, client.war_room_guild):
+        for command in all_commands(client.tree, guild):
+            leaves = command.walk_commands() if isinstance(command, app_commands.Group) else [command]
+            yield from (_describe_slash(leaf) for leaf in leaves if not isinstance(leaf, app_commands.Group))
 
 
 def _describe_slash(command: Any) -> CommandLine:

@@ -1,15 +1,19 @@
 """Holds the documentation: everything that can be set, sent, called or run is in it, and it names nothing else."""
 
+import json
+import os
 import re
+import textwrap
 import types
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
+import msgspec
 import pytest
 from pydantic import BaseModel
 
-from shared.config import PROJECT_DIR, SECRET_NAMES, Settings
+from shared.config import PROJECT_DIR, SECRET_NAMES, Settings, load_settings
 from tests import reference_pages
 from tests.reference_pages import FOLDER, PAGES, page, read_settings
 
@@ -29,7 +33,6 @@ VARIABLES = {
     "WARROOM_KEY",  # the reader's own, in an example
     *(f"WARROOM_{name.upper()}" for name in SECRET_NAMES),
 }
-RUNTIME_FILES = {"data/demo", "data/"}
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 INLINE = re.compile(r"`([^`\n]+)`")
 FENCE = re.compile(r"^ *```.*?^ *```", re.DOTALL | re.MULTILINE)
@@ -261,3 +264,43 @@ def has_heading(path: Path, target: str, anchor: str) -> bool:
     text = (path.parent / target if target else path).read_text("utf-8")
     headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
     return anchor in {re.sub(r"[^\w\- ]", "", heading).strip().lower().replace(" ", "-") for heading in headings}
+
+
+def blocks_of(path: Path, language: str) -> list[str]:
+    pattern = rf"^( *)```{language}\n(.*?)^ *```"
+    found = re.findall(pattern, path.read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    return [textwrap.dedent(block) for _, block in found]
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=name_of)
+def test_settings_in_examples_are_accepted(path: Path, tmp_path: Path) -> None:
+    local_file = tmp_path / "config.local.toml"
+    local_file.write_text("\n".join(blocks_of(path, "toml")), "utf-8")
+    assert load_settings({}, local_file).alerts
+
+
+def test_events_in_examples_are_accepted() -> None:
+    from shared.ingest.event_fields import TrackEvent, check_event
+
+    limits = load_settings({"WARROOM_CONFIG_FILE": os.devnull}).limits
+    examples = [json.loads(block) for block in blocks_of(DOCS / "tracking.md", "json")]
+    sent = [event for example in examples for event in example.get("events", [])]
+    assert sent
+    assert [event for event in sent if not isinstance(check_event(event, limits), TrackEvent)] == []
+
+
+@pytest.mark.parametrize("path", WRITTEN, ids=name_of)
+def test_bodies_sent_by_curl_are_json_of_a_known_shape(path: Path) -> None:
+    from shared.ingest.event_fields import TrackBatch
+    from shared.ingest.feedback.new_feedback import parse_feedback
+
+    limits = load_settings({"WARROOM_CONFIG_FILE": os.devnull}).limits
+    for address, body in re.findall(
+        r"curl -X POST https://[^/\s]+(\S+) .*?-d '([^']+)'", path.read_text("utf-8"), re.DOTALL
+    ):
+        if address == "/track":
+            msgspec.json.decode(body, type=TrackBatch)
+        elif address == "/feedback":
+            parse_feedback(json.loads(body), limits)
+        else:
+            assert isinstance(json.loads(body), dict)
