@@ -105,17 +105,14 @@ class XClient:
         self._client = client
         self.own_id = own_id
 
-    async def mentions(
-        self, size: int, *, since_id: str | None = None, start: datetime | None = None, token: str | None = None
-    ) -> Page[Mention]:
-        """Posts that mention the account, after `since_id` or `start`."""
+    async def mentions(self, size: int, *, since_id: str, token: str | None = None) -> Page[Mention]:
+        """Posts that mention the account, after `since_id`."""
         answer = await _call(
             self._client.get_users_mentions(
                 self.own_id,
                 user_auth=True,
                 max_results=size,
                 since_id=since_id,
-                start_time=start,
                 pagination_token=token,
                 tweet_fields=["author_id", "created_at"],
                 expansions=["author_id"],

@@ -175,7 +175,7 @@ class XLine:
         return await self.client.messages(size, token=token)
 
     async def _mention_page(self, size: int, progress: Progress, token: str | None) -> Page[Mention]:
-        return await self.client.mentions(size, since_id=progress.mark, start=progress.start, token=token)
+        return await self.client.mentions(size, since_id=progress.mark, token=token)
 
 
 def _bill_messages(messages: Sequence[DirectMessage]) -> Mapping[str, set[str]]:
@@ -212,4 +212,4 @@ def _sentence(problem: Exception) -> str:
             return "X refuses the keys: put valid ones into the four WARROOM_X_… secrets and restart."
         case XLimited() if problem.reset_at is not None:
             return f"X limits the rate until {problem.reset_at:%H:%M} UTC."
-    return f"X: {problem}."
+    return f"{str(problem).rstrip('.')}."

@@ -6,7 +6,7 @@ leaves a token where it goes on; until that gap is closed the mark stays, so not
 
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
 from sqlalchemy import delete
@@ -20,20 +20,18 @@ from shared.store.database import Store
 from shared.store.models import ReadMark
 
 FIRST_LOOK_BACK = timedelta(hours=24)  # what is older than our first look is not for us
+ID_EPOCH = datetime(2010, 11, 4, 1, 42, 54, 657_000, tzinfo=UTC)  # ids of X: milliseconds since then, and 22 bits
 MOST_PAGES = 20
 LATER_PAGES_LARGER = 5  # there is a backlog: fewer, larger pages
 LARGEST_PAGE = 100
 
 
-class Dated(Protocol):
+class Numbered(Protocol):
     @property
     def id(self) -> str: ...
 
-    @property
-    def created_at(self) -> datetime: ...
 
-
-Entry = TypeVar("Entry", bound=Dated)
+Entry = TypeVar("Entry", bound=Numbered)
 ReadPage = Callable[[int, "Progress", str | None], Awaitable[Page[Entry]]]
 Billed = Callable[[Sequence[Entry]], Mapping[str, Collection[str]]]
 
@@ -42,22 +40,16 @@ Billed = Callable[[Sequence[Entry]], Mapping[str, Collection[str]]]
 class Progress:
     """Up to where everything was read; `rest` is the token of a reading that was cut short."""
 
-    mark: str | None = None
+    mark: str
     newest: str | None = None  # seen in the reading that was cut short
     rest: str | None = None
-    start: datetime | None = None  # without a mark: nothing before this is wanted
-
-    def is_old(self, entry: Dated) -> bool:
-        if self.mark is not None:
-            return int(entry.id) <= int(self.mark)
-        return self.start is not None and entry.created_at < self.start
 
 
 class Backlog(Exception):
     """More is waiting than one reading takes; it goes on at once."""
 
     def __init__(self) -> None:
-        super().__init__("there is more to read")
+        super().__init__("X has more to read than one turn takes")
 
 
 @dataclass(frozen=True)
@@ -105,7 +97,7 @@ class Timeline(Generic[Entry]):
                 stopped_by = error
                 break
             newest = max([newest or "0", *(entry.id for entry in page.entries)], key=int)
-            fresh = [entry for entry in page.entries if not before.is_old(entry)]
+            fresh = [entry for entry in page.entries if int(entry.id) > int(before.mark)]
             found += fresh
             token = page.next_token
             if token is None or len(fresh) < len(page.entries):
@@ -132,10 +124,11 @@ class Timeline(Generic[Entry]):
         async with self.store.read() as session:
             query = select(ReadMark).where(col(ReadMark.place).startswith(self.place))
             marks = {mark.place: mark.last_id for mark in (await session.execute(query)).scalars()}
-        mark = marks.get(self.place)
-        start = self.clock.now() - FIRST_LOOK_BACK if mark is None else None
-        self._stored = Progress(mark, marks.get(f"{self.place}:newest"), marks.get(f"{self.place}:rest"), start)
-        return self._stored
+        newest, rest = marks.get(f"{self.place}:newest"), marks.get(f"{self.place}:rest")
+        if self.place in marks:
+            self._stored = Progress(marks[self.place], newest, rest)
+            return self._stored
+        return Progress(id_at(self.clock.now() - FIRST_LOOK_BACK))
 
     async def _pay_and_read(self, before: Progress, token: str | None) -> Page[Entry]:
         least, most = self.sizes
@@ -152,10 +145,13 @@ class Timeline(Generic[Entry]):
 
     def _advance(self, before: Progress, newest: str | None, rest: str | None) -> Progress:
         if rest is not None:
-            return Progress(before.mark, newest, rest, before.start)
-        if newest in (None, "0"):
-            return before
-        return Progress(max(before.mark or "0", newest or "0", key=int), None, None)
+            return Progress(before.mark, newest, rest)
+        return Progress(max(before.mark, newest or "0", key=int))
+
+
+def id_at(moment: datetime) -> str:
+    """The lowest id that something written at this moment can have."""
+    return str((moment - ID_EPOCH) // timedelta(milliseconds=1) << 22)
 
 
 def _oldest_first(entries: Sequence[Entry]) -> list[Entry]:

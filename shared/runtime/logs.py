@@ -47,6 +47,8 @@ def set_up_logs(level: str, human: bool) -> None:
         "discord": logging.WARNING,
         "discord.http": logging.ERROR,
         "matplotlib": logging.WARNING,
+        "oauthlib": logging.WARNING,  # would write signatures
+        "tweepy": logging.WARNING,  # would write signed headers and what people are told
         "sqlalchemy.pool": logging.CRITICAL,  # prints addresses of the database
     }
     for name, quiet_level in quiet.items():
