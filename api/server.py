@@ -6,23 +6,26 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from api.app import make_app
+from api.http_protocol import QuietRunner
 from shared.errors import StartRefused
 from shared.runtime import Runtime
 
 BACKLOG = 1024
+LINGER_SECONDS = 2  # how long a body that was refused is still read before the connection is closed
 
 
 @asynccontextmanager
 async def serve(runtime: Runtime) -> AsyncIterator[None]:
     """Listens while the context is open; what is in flight at its end is answered."""
     server = runtime.settings.server
-    runner = web.AppRunner(
+    runner = QuietRunner(
         make_app(runtime),
         handle_signals=False,
         access_log=None,  # ours writes no address, agent or query
         keepalive_timeout=server.keepalive_seconds,
         shutdown_timeout=server.shutdown_seconds,
         auto_decompress=False,
+        lingering_time=LINGER_SECONDS,
     )
     await runner.setup()
     try:
