@@ -10,7 +10,7 @@ from discord.ext import commands
 
 from bot.discord_roles import require
 from bot.ephemeral_prompt import ask_if_due
-from bot.note_actions import send_reply
+from bot.note_actions import remember_conversation, send_reply
 from bot.places import community_id, site_of
 from bot.prompt_answers import SCALE, add_words, direct_channel_id, discord_sender
 from bot.replies import Answer, Late, answering
@@ -77,8 +77,11 @@ class FormsCog(commands.Cog):
         runtime = self.client.runtime
         guild_id = community_id(runtime.settings, interaction.guild_id)
         key = f"interaction:{interaction.id}"
-        sender = discord_sender(interaction.user.id, key, answer.language, guild_id, direct_channel_id(interaction))
+        direct_id = direct_channel_id(interaction)
+        sender = discord_sender(interaction.user.id, key, answer.language, guild_id, direct_id)
         await runtime.feedback.take(new, sender)
+        if direct_id is not None:
+            await remember_conversation(runtime, interaction.user.id, direct_id)
         if await self._may_offer(interaction.user.id):
             view = opt_in_view(self.client.runtime.texts, answer.language)
             await answer.say(f"{answer.text('thanks')}\n{answer.text('opt_in_offer')}", view=view)

@@ -4,11 +4,11 @@ import re
 from typing import TYPE_CHECKING, Any, Self
 
 import discord
-from shared.ingest.erasure import erase_person
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.replies import Answer
 from bot.views.dynamic_button import PREFIX, Handled, button, view_of
+from shared.ingest.erasure import erase_person
 from shared.ingest.identities import find_identity
 from shared.store.models import Platform
 from shared.texts import Texts
@@ -42,7 +42,9 @@ class EraseButton(Handled, discord.ui.DynamicItem[discord.ui.Button[Any]], templ
         async def unit(session: AsyncSession) -> None:
             known = await find_identity(session, Platform.DISCORD.value, user_id)
             if known is not None:
-                await erase_person(session, runtime.settings, runtime.instance_key, known[1].id, "system", now)
+                person_id = known[1].id
+                key = runtime.instance_key
+                await erase_person(session, runtime.settings, key, person_id, f"person:{person_id}", now)
 
         await runtime.store.writer.run(unit)
         await answer.replace(answer.text("erase_done"))

@@ -195,6 +195,18 @@ async def test_reply_reaches_the_author_across_a_restart(stage: Stage) -> None:
     assert feedback.status == "answered"
 
 
+async def test_author_of_a_form_in_the_direct_conversation_can_be_answered(stage: Stage) -> None:
+    form = await stage.server.slash(stage.mia, "feedback send")
+    await stage.server.submit_modal(stage.mia, form, {"text": "This is the worst, most horrible and awful tool!"})
+    await stage.deliver()
+    [note] = stage.war_room_posts()
+    reply = await stage.server.press(stage.ada, note, "Reply")
+    await stage.server.submit_modal(stage.ada, reply, {"text": "We are sorry."})
+    await stage.deliver()
+    assert stage.messages_to(stage.mia)[-1].content == "We are sorry."
+    assert stage.server.dm_open_calls == []
+
+
 async def test_note_opens_the_dashboard(stage: Stage) -> None:
     note = await note_about_direct_message(stage)
     links = [button["url"] for row in note.components for button in row["components"] if button.get("url")]
