@@ -74,11 +74,19 @@ def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
 ACCESS_RULES: web.AppKey[dict[tuple[str, str], Access]] = web.AppKey("access_rules", dict)
 
 
+async def refuse_undeclared(app: web.Application) -> None:
+    """Stops the start when a route was added past `add_routes`."""
+    for route in app.router.routes():
+        if route.resource is None or _rule(app, route.method, route.resource.canonical) is None:
+            raise ValueError(f"{route.method} {route.resource} does not say who may use it")
+
+
 def access_of(request: web.Request) -> Access | None:
     """The rule of the matched route; None when no route matched."""
     resource = request.match_info.route.resource
-    if resource is None:
-        return None
-    method = "GET" if request.method == "HEAD" else request.method
-    rules = request.app[ACCESS_RULES]
-    return rules.get((method, resource.canonical)) or rules.get(("*", resource.canonical))
+    return None if resource is None else _rule(request.app, request.method, resource.canonical)
+
+
+def _rule(app: web.Application, method: str, path: str) -> Access | None:
+    rules = app[ACCESS_RULES]
+    return rules.get(("GET" if method == "HEAD" else method, path)) or rules.get(("*", path))
