@@ -38,12 +38,13 @@ def most_used_words(texts: Iterable[str], limit: int = 8, at_least: int = 2) -> 
     """The words that stand in at least `at_least` texts, the most used first, then by alphabet."""
     counts: Counter[str] = Counter()
     for text in texts:
-        counts.update(_words_of(text))
+        counts.update(words_of(text))
     found = [(word, count) for word, count in counts.items() if count >= at_least]
     return sorted(found, key=lambda pair: (-pair[1], pair[0]))[:limit]
 
 
-def _words_of(text: str) -> set[str]:
+def words_of(text: str) -> set[str]:
+    """The words of one text that count, in lower case."""
     plain = _ADDRESS.sub(" ", text[:TEXT_CHARACTERS]).replace("’", "'").lower()
     words = {word.removesuffix("'s") for word in _WORD.findall(plain)}
     return {word for word in words if _counts(word)}

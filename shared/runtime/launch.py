@@ -9,7 +9,13 @@ from shared.errors import ConfigurationError, StartRefused
 from shared.runtime.build import Runtime
 from shared.runtime.logs import set_up_logs
 from shared.runtime.process import LeaderPart, PartsOf, Serve, run_process
-from shared.runtime.start_checks import CONFIGURATION_EXIT, UNAVAILABLE_EXIT, check_deployment, check_test_clock
+from shared.runtime.start_checks import (
+    CONFIGURATION_EXIT,
+    UNAVAILABLE_EXIT,
+    check_alert_rules,
+    check_deployment,
+    check_test_clock,
+)
 
 
 def no_bots(_runtime: Runtime) -> list[LeaderPart]:
@@ -25,6 +31,7 @@ def launch(
             check_deployment()
         settings = load_settings()
         check_test_clock(settings)
+        check_alert_rules(settings)
         set_up_logs(settings.server.log_level, human=sys.stderr.isatty())
         work = run_process(settings, process_clock(), serve, edge_parts, leads=leads, demo=demo)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

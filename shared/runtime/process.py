@@ -76,7 +76,15 @@ def _own_parts(runtime: Runtime) -> list[LeaderPart]:
     if settings.war_room.console and not settings.war_room_on_discord:
         runtime.channels.attach(ConsoleChannel(settings, sys.stdout))
         runtime.parts.set("war room", "ok", "posts appear here and on the dashboard's War Room page")
-    loop = DeliveryLoop(settings, runtime.clock, runtime.store, runtime.channels, runtime.epoch, runtime.is_leader)
+    loop = DeliveryLoop(
+        settings,
+        runtime.clock,
+        runtime.store,
+        runtime.channels,
+        runtime.epoch,
+        runtime.is_leader,
+        runtime.instance,
+    )
     return [
         ("delivery", loop.run),
         ("jobs", lambda: run_scheduler(runtime.job_context(), JOBS)),

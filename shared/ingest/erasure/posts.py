@@ -3,7 +3,6 @@
 A note that was not sent yet is dropped; a post that is being sent right now is edited after it.
 """
 
-import re
 from collections import Counter
 from datetime import datetime
 from typing import Any
@@ -12,6 +11,7 @@ from sqlalchemy import delete, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from shared.derive.words import words_of
 from shared.ingest.erasure.rows import Subject, messages_to
 from shared.messages import Message, NegativeFeedback, PostRemoval, QuotedFeedback, Summary, parse_message
 from shared.store.models import Feedback, OutboxMessage, OutboxState, Quote
@@ -19,7 +19,6 @@ from shared.store.outbox import enqueue
 
 CONSOLE = "console"
 NEVER_POSTED = (OutboxState.PENDING.value, OutboxState.DEAD.value, OutboxState.SKIPPED.value)
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
 async def remove_from_posts(session: AsyncSession, subject: Subject, now: datetime) -> int:
@@ -68,7 +67,7 @@ async def _enqueue_edit(session: AsyncSession, row: OutboxMessage, now: datetime
 
 async def _words_said(session: AsyncSession, subject: Subject) -> Counter[str]:
     texts = await session.execute(select(Feedback.text).where(col(Feedback.id).in_(subject.feedback_ids)))
-    return Counter(word.casefold() for text in texts.scalars() if text for word in _WORD.findall(text))
+    return Counter(word.casefold() for text in texts.scalars() if text for word in words_of(text))
 
 
 def without_words(message: Message, feedback_ids: set[str], said: Counter[str]) -> Message:
