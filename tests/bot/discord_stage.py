@@ -1,7 +1,7 @@
 """A War Room server, a community, three people and the real bot on the strict stand-in."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,7 +18,7 @@ from shared.decide.prompts import enqueue_due_prompts
 from shared.deliver.delivery_loop import DeliveryLoop
 from shared.runtime import Runtime, build_runtime
 from tests.conftest import make_settings
-from tests.discord_server import Channel, DiscordServer, Guild, Message, User, permissions
+from tests.discord_server import Channel, DiscordServer, Guild, InteractionOutcome, Message, Modal, User, permissions
 
 
 @dataclass
@@ -94,6 +94,20 @@ class Stage:
         for _ in range(20):
             await asyncio.sleep(0)
         await self.client.in_flight.wait(5)
+
+    async def press(self, user: User, message: Message | InteractionOutcome, name: str) -> InteractionOutcome:
+        """Presses, and lets the handler end: a slow machine may defer first."""
+        outcome = await self.server.press(user, message, name)
+        await self.settle()
+        return outcome
+
+    async def submit(
+        self, user: User, form: Modal | InteractionOutcome, values: Mapping[str, Any]
+    ) -> InteractionOutcome:
+        """Sends a form, and lets the handler end."""
+        outcome = await self.server.submit_modal(user, form, values)
+        await self.settle()
+        return outcome
 
     def messages_to(self, user: User) -> list[Message]:
         """What the bot wrote to a person, oldest first."""

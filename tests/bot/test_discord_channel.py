@@ -21,6 +21,12 @@ FIGURE = Figure(
 )
 
 
+@pytest.fixture
+def database_url() -> str:
+    """One database is enough here: the stories of members run on both."""
+    return ""
+
+
 def make_alert(stage: Stage, phase: Any = "fired", first: int | None = None) -> AlertPost:
     now = stage.clock.now()
     points = [Point(at=now - timedelta(hours=hour), value=0.1 * hour) for hour in range(5, 0, -1)]
@@ -164,7 +170,7 @@ async def note_about_direct_message(stage: Stage) -> Any:
 
 async def test_operator_marks_a_note_as_seen(stage: Stage) -> None:
     note = await note_about_direct_message(stage)
-    await stage.server.press(stage.ada, note, "Seen")
+    await stage.press(stage.ada, note, "Seen")
     seen = note.components[0]["components"][0]
     assert (seen["label"], seen["disabled"]) == ("Seen ✓", True)
     [feedback] = await stage.rows(Feedback)
@@ -175,7 +181,7 @@ async def test_operator_marks_a_note_as_seen(stage: Stage) -> None:
 async def test_viewer_and_cy_may_not_act_on_a_note(stage: Stage, label: str) -> None:
     note = await note_about_direct_message(stage)
     for user in (stage.bea, stage.cy):
-        outcome = await stage.server.press(user, note, label)
+        outcome = await stage.press(user, note, label)
         assert outcome.ephemeral
         assert outcome.content == "This command is for the team."
     [feedback] = await stage.rows(Feedback)
@@ -184,9 +190,9 @@ async def test_viewer_and_cy_may_not_act_on_a_note(stage: Stage, label: str) -> 
 
 async def test_reply_reaches_the_author_across_a_restart(stage: Stage) -> None:
     note = await note_about_direct_message(stage)
-    form = await stage.server.press(stage.ada, note, "Reply")
+    form = await stage.press(stage.ada, note, "Reply")
     await stage.restart_bot()
-    outcome = await stage.server.submit_modal(stage.ada, form, {"text": "Sorry! What went wrong? **Ada**"})
+    outcome = await stage.submit(stage.ada, form, {"text": "Sorry! What went wrong? **Ada**"})
     assert "on its way" in outcome.content
     await stage.deliver()
     received = stage.messages_to(stage.mia)[-1]
@@ -197,11 +203,11 @@ async def test_reply_reaches_the_author_across_a_restart(stage: Stage) -> None:
 
 async def test_author_of_a_form_in_the_direct_conversation_can_be_answered(stage: Stage) -> None:
     form = await stage.server.slash(stage.mia, "feedback send")
-    await stage.server.submit_modal(stage.mia, form, {"text": "This is the worst, most horrible and awful tool!"})
+    await stage.submit(stage.mia, form, {"text": "This is the worst, most horrible and awful tool!"})
     await stage.deliver()
     [note] = stage.war_room_posts()
-    reply = await stage.server.press(stage.ada, note, "Reply")
-    await stage.server.submit_modal(stage.ada, reply, {"text": "We are sorry."})
+    reply = await stage.press(stage.ada, note, "Reply")
+    await stage.submit(stage.ada, reply, {"text": "We are sorry."})
     await stage.deliver()
     assert stage.messages_to(stage.mia)[-1].content == "We are sorry."
     assert stage.server.dm_open_calls == []

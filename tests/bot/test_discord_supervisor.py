@@ -23,6 +23,12 @@ from tests.conftest import NOON, make_settings
 from tests.discord_server import DiscordServer, faults
 
 
+@pytest.fixture
+def database_url() -> str:
+    """One database is enough here: the stories of members run on both."""
+    return ""
+
+
 class HastyClock(ManualClock):
     """Sleeps are over at once, and remembered; its monotonic time moves by what was slept."""
 

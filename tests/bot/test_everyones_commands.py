@@ -9,7 +9,7 @@ from tests.bot.discord_stage import Stage
 async def send(stage: Stage, text: str, **values: str) -> str:
     """Mia fills in the form of /feedback send; what she is told."""
     form = await stage.server.slash(stage.mia, "feedback send", channel=stage.feedback_channel)
-    outcome = await stage.server.submit_modal(stage.mia, form, {"text": text, **values})
+    outcome = await stage.submit(stage.mia, form, {"text": text, **values})
     return outcome.content
 
 
@@ -63,7 +63,7 @@ async def test_opt_out_cancels_the_question(stage: Stage) -> None:
 
 async def test_commands_work_in_direct_messages(stage: Stage) -> None:
     form = await stage.server.slash(stage.mia, "feedback send")
-    await stage.server.submit_modal(stage.mia, form, {"text": "From our private chat."})
+    await stage.submit(stage.mia, form, {"text": "From our private chat."})
     [feedback] = await stage.rows(Feedback)
     assert feedback.site == "docs"
 
@@ -94,12 +94,12 @@ async def test_due_person_without_opt_in_is_asked_once_by_a_private_line(stage: 
     await stage.settle()
     stage.clock.advance(days=8)
     form = await stage.server.slash(stage.mia, "feedback send", channel=stage.feedback_channel)
-    outcome = await stage.server.submit_modal(stage.mia, form, {"text": "Still here."})
+    outcome = await stage.submit(stage.mia, form, {"text": "Still here."})
     [question] = await outcome.wait_for_followups()
     assert question.ephemeral
     assert "been around for a week" in question.content
     assert stage.messages_to(stage.mia) == []
-    form = await stage.server.press(stage.mia, question, "4")
+    form = await stage.press(stage.mia, question, "4")
     assert form.modal is not None
 
 
@@ -125,7 +125,7 @@ async def test_erase_removes_everything_and_edits_our_posts(stage: Stage) -> Non
     assert post.components
     confirm = await stage.server.slash(stage.mia, "privacy erase", channel=stage.feedback_channel)
     assert confirm.ephemeral
-    await stage.server.press(stage.mia, confirm, "Erase everything")
+    await stage.press(stage.mia, confirm, "Erase everything")
     await stage.settle()
     await stage.deliver()
     assert "horrible" not in str(post.embeds)
@@ -182,7 +182,7 @@ async def test_person_brings_feedback_along_into_a_foreign_server(stage: Stage) 
     eve = stage.server.add_user("eve", has_installed=True)
     stage.server.add_member(eve, guild=foreign)
     form = await stage.server.slash(eve, "feedback send", channel=channel)
-    outcome = await stage.server.submit_modal(eve, form, {"text": "From a server you do not know."})
+    outcome = await stage.submit(eve, form, {"text": "From a server you do not know."})
     assert outcome.ephemeral
     [feedback] = await stage.rows(Feedback)
     assert feedback.site == "docs"

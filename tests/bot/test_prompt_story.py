@@ -9,7 +9,7 @@ from tests.discord_server import Message, faults
 
 async def opt_in(stage: Stage) -> None:
     standing = next(iter(stage.feedback_channel.messages.values()))
-    outcome = await stage.server.press(stage.mia, standing, "Ask me in a week")
+    outcome = await stage.press(stage.mia, standing, "Ask me in a week")
     assert outcome.ephemeral
     assert "around" in outcome.content
 
@@ -26,9 +26,9 @@ async def asked(stage: Stage) -> Message:
 async def test_opted_in_member_is_asked_after_a_week_and_answers(stage: Stage) -> None:
     question = await asked(stage)
     assert "Example Docs" in question.content
-    outcome = await stage.server.press(stage.mia, question, "4")
+    outcome = await stage.press(stage.mia, question, "4")
     assert outcome.modal is not None
-    await stage.server.submit_modal(stage.mia, outcome, {"text": "Great docs, I love the clear examples!"})
+    await stage.submit(stage.mia, outcome, {"text": "Great docs, I love the clear examples!"})
     [feedback] = await stage.rows(Feedback)
     assert (feedback.score, feedback.scale_min, feedback.scale_max) == (4, 1, 5)
     assert feedback.text == "Great docs, I love the clear examples!"
@@ -49,22 +49,22 @@ async def test_nobody_is_asked_before_the_week_is_over(stage: Stage) -> None:
 
 async def test_score_is_stored_even_if_the_form_is_dismissed(stage: Stage) -> None:
     question = await asked(stage)
-    await stage.server.press(stage.mia, question, "2")
+    await stage.press(stage.mia, question, "2")
     await stage.settle()
     [feedback] = await stage.rows(Feedback)
     assert (feedback.score, feedback.text) == (2, None)
-    outcome = await stage.server.press(stage.mia, question, "Add words")
-    await stage.server.submit_modal(stage.mia, outcome, {"text": "The search is slow."})
+    outcome = await stage.press(stage.mia, question, "Add words")
+    await stage.submit(stage.mia, outcome, {"text": "The search is slow."})
     [feedback] = await stage.rows(Feedback)
     assert feedback.text == "The search is slow."
 
 
 async def test_form_that_was_open_during_a_restart_still_works(stage: Stage) -> None:
     question = await asked(stage)
-    outcome = await stage.server.press(stage.mia, question, "5")
+    outcome = await stage.press(stage.mia, question, "5")
     await stage.settle()
     await stage.restart_bot()
-    answer = await stage.server.submit_modal(stage.mia, outcome, {"text": "Still here after the restart."})
+    answer = await stage.submit(stage.mia, outcome, {"text": "Still here after the restart."})
     assert answer.response is not None
     [feedback] = await stage.rows(Feedback)
     assert (feedback.score, feedback.text) == (5, "Still here after the restart.")
@@ -73,7 +73,7 @@ async def test_form_that_was_open_during_a_restart_still_works(stage: Stage) -> 
 async def test_buttons_work_after_a_restart(stage: Stage) -> None:
     question = await asked(stage)
     await stage.restart_bot()
-    outcome = await stage.server.press(stage.mia, question, "3")
+    outcome = await stage.press(stage.mia, question, "3")
     assert outcome.modal is not None
 
 
@@ -85,14 +85,14 @@ async def test_somebody_else_cannot_open_a_question(stage: Stage) -> None:
     await stage.deliver()
     fallback = list(stage.feedback_channel.messages.values())[-1]
     leo = stage.server.add_member("leo", guild=stage.community)
-    outcome = await stage.server.press(leo, fallback, "Answer")
+    outcome = await stage.press(leo, fallback, "Answer")
     assert outcome.ephemeral
     assert "somebody else" in outcome.content
 
 
 async def test_never_again_ends_all_questions(stage: Stage) -> None:
     question = await asked(stage)
-    await stage.server.press(stage.mia, question, "Don't ask me again")
+    await stage.press(stage.mia, question, "Don't ask me again")
     assert "not ask you again" in question.content
     [person] = await stage.rows(Person)
     assert person.opted_out_at is not None
@@ -108,10 +108,10 @@ async def test_closed_messages_fall_back_to_a_button_in_the_feedback_channel(sta
     assert fallback.mentions == [stage.mia]
     [identity] = await stage.rows(Identity)
     assert identity.dm_unreachable_at is not None
-    shown = await stage.server.press(stage.mia, fallback, "Answer")
+    shown = await stage.press(stage.mia, fallback, "Answer")
     assert shown.ephemeral
-    form = await stage.server.press(stage.mia, shown, "1")
-    await stage.server.submit_modal(stage.mia, form, {"text": "Hard to find anything."})
+    form = await stage.press(stage.mia, shown, "1")
+    await stage.submit(stage.mia, form, {"text": "Hard to find anything."})
     [feedback] = await stage.rows(Feedback)
     assert (feedback.score, feedback.text) == (1, "Hard to find anything.")
 

@@ -1,8 +1,16 @@
 """The standing message: posted once, restored, never a ping."""
 
+import pytest
+
 from tests.bot.discord_stage import Stage
 from tests.discord_server import Message
 from tests.discord_server.posting import delete_message, edit_message
+
+
+@pytest.fixture
+def database_url() -> str:
+    """One database is enough here: the stories of members run on both."""
+    return ""
 
 
 def standing(stage: Stage) -> list[Message]:
@@ -23,7 +31,7 @@ async def test_restored_when_deleted(stage: Stage) -> None:
     await stage.server.wait_for(lambda: standing(stage))
     [restored] = standing(stage)
     assert restored.id != message.id
-    outcome = await stage.server.press(stage.mia, restored, "Ask me in a week")
+    outcome = await stage.press(stage.mia, restored, "Ask me in a week")
     assert outcome.ephemeral
 
 
@@ -57,6 +65,6 @@ async def test_not_fought_over_for_ever(stage: Stage) -> None:
 
 async def test_second_press_says_already(stage: Stage) -> None:
     [message] = standing(stage)
-    await stage.server.press(stage.mia, message, "Ask me in a week")
-    again = await stage.server.press(stage.mia, message, "Ask me in a week")
+    await stage.press(stage.mia, message, "Ask me in a week")
+    again = await stage.press(stage.mia, message, "Ask me in a week")
     assert "already said yes" in again.content
