@@ -1,5 +1,6 @@
 """The types of all settings; config.toml holds their defaults, so the types have none."""
 
+import functools
 import re
 from datetime import time
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
@@ -22,8 +23,14 @@ DEMO_SITE = "demo"
 ROLES = ("viewer", "analyst", "operator", "admin")
 
 
+@functools.cache
+def known_zones() -> frozenset[str]:
+    """All IANA zone names; listing them reads hundreds of files, so it is done once."""
+    return frozenset(available_timezones())
+
+
 def _check_zone(name: str) -> str:
-    if name not in available_timezones():
+    if name not in known_zones():
         raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Berlin")
     return name
 
@@ -326,13 +333,17 @@ class Settings(Section):
         """Whether War Room posts go to a Discord channel."""
         return bool(self.discord.war_room_channel and self.secrets.discord_token)
 
+    @functools.cached_property
+    def _sites_by_key(self) -> dict[str, SiteSettings]:
+        demo = [SiteSettings(key=DEMO_SITE, name="Lantern Docs (demo)", hosts=[], zone=self.war_room.zone)]
+        return {site.key: site for site in (*self.sites, *(demo if self.demo_is_on else []))}
+
     def all_sites(self) -> list[SiteSettings]:
         """The configured sites, and the demo while it is on."""
-        demo = [SiteSettings(key=DEMO_SITE, name="Lantern Docs (demo)", hosts=[], zone=self.war_room.zone)]
-        return [*self.sites, *(demo if self.demo_is_on else [])]
+        return list(self._sites_by_key.values())
 
     def site(self, key: str) -> SiteSettings | None:
-        return next((site for site in self.all_sites() if site.key == key), None)
+        return self._sites_by_key.get(key)
 
 
 def zone_of(name: str | None, fallback: str) -> ZoneInfo:
