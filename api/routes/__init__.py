@@ -6,8 +6,12 @@ from api.routes import (
     dashboard_settings,
     dashboard_sign_in,
     dashboard_war_room,
+    demo,
+    feedback,
     health,
     open_api,
+    privacy,
+    prompts,
     static_files,
     track,
 )
@@ -15,6 +19,10 @@ from api.routing import Route
 
 ALL_ROUTES: list[Route] = [
     *track.ROUTES,
+    *demo.ROUTES,
+    *feedback.ROUTES,
+    *privacy.ROUTES,
+    *prompts.ROUTES,
     *health.ROUTES,
     *open_api.ROUTES,
     *static_files.ROUTES,

@@ -21,6 +21,7 @@ from shared.store.people import find_identity, identity_hash, is_suppressed, web
 __all__ = [
     "ensure_identity",
     "find_identity",
+    "keep_habits",
     "note_usage",
     "note_web_usage",
     "opt_in",
@@ -139,12 +140,13 @@ async def note_web_usage(
     """The person and the visitor of a consented id that was just seen."""
     external_id = web_external_id(site.key, consented_id)
     identity, person = await ensure_identity(session, key, Platform.WEB, external_id, site.key, now, language)
-    _keep_habits(person, zone, language)
+    keep_habits(person, zone, language)
     await note_usage(session, settings, identity, person, site, now)
     return person.id, web_visitor(key, site.key, consented_id)
 
 
-def _keep_habits(person: Person, zone: str | None, language: str | None) -> None:
+def keep_habits(person: Person, zone: str | None, language: str | None) -> None:
+    """Zone and language as the browser or the person last told them; an unknown zone is ignored."""
     if zone and person.zone != zone and zone_of(zone, "UTC").key == zone:
         person.zone = zone
     if language and person.language != language:
@@ -168,7 +170,7 @@ async def opt_in(
     hashed = identity_hash(key, platform, external_id)
     await session.execute(delete(Suppression).where(col(Suppression.identity_hash) == hashed))
     identity, person = await ensure_identity(session, key, platform, external_id, site.key, now, language, guild_id)
-    _keep_habits(person, zone, language)
+    keep_habits(person, zone, language)
     if person.opted_in_at is None or person.opted_out_at is not None:
         person.opted_in_at, person.opted_in_source = now, source
     person.opted_out_at = person.opted_out_source = None

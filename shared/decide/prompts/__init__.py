@@ -1,6 +1,6 @@
 """Prompts: who may be asked (rules), who becomes due (due), who is asked now and how it ended."""
 
-from shared.decide.prompts.asking import claim_ephemeral_prompt, claim_web_prompt
+from shared.decide.prompts.asking import claim_ephemeral_prompt, claim_web_prompt, may_have_question
 from shared.decide.prompts.counts import prompt_counts
 from shared.decide.prompts.direct import enqueue_due_prompts
 from shared.decide.prompts.dm_pause import dm_opening_is_paused, paused_until
@@ -46,6 +46,7 @@ __all__ = [
     "mark_asked",
     "mark_uncertain",
     "may_ask",
+    "may_have_question",
     "note_answer",
     "pause_dm_opening",
     "paused_until",

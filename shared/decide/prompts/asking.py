@@ -7,16 +7,33 @@ from datetime import datetime
 
 from sqlalchemy import CursorResult, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
+from sqlmodel import col, select
 
+from shared.clock import local_day
 from shared.config import Settings, SiteSettings
-from shared.decide.prompts.due import make_due_by_usage
-from shared.decide.prompts.rules import Way
+from shared.decide.prompts.due import DAY_7, make_due_by_usage
+from shared.decide.prompts.rules import Way, has_used_enough
 from shared.decide.prompts.waiting import Waiting, end_if_over, find_waiting, judge, move
 from shared.store.models import Identity, Person, Platform, Prompt, PromptState
 from shared.store.people import find_identity, web_external_id
 
 ASKED_ON: dict[Way, str] = {"web": "web", "ephemeral": "discord_ephemeral"}
+
+
+async def may_have_question(
+    session: AsyncSession, settings: Settings, site: SiteSettings, consented_id: str, now: datetime
+) -> bool:
+    """Whether trying to claim is worth a write: somebody known, not opted out, with a question or soon to have one."""
+    found = await find_identity(session, Platform.WEB, web_external_id(site.key, consented_id))
+    if found is None or found[1].opted_out_at is not None:
+        return False
+    person = found[1]
+    if await find_waiting(session, person.id, now) is not None:
+        return True
+    if not has_used_enough(person.first_usage_day, person.usage_days, local_day(now, site.zone), settings.prompts):
+        return False
+    asked = select(Prompt.id).where(Prompt.person_id == person.id, Prompt.survey == DAY_7)
+    return (await session.execute(asked)).first() is None
 
 
 async def claim_web_prompt(

@@ -68,8 +68,7 @@ async def erase_person(
     for table in THE_PERSON:
         removed[str(table.__tablename__)] = await _delete(session, table, subject)
     counts = {name: count for name, count in removed.items() if count}
-    by_themselves = actor in {f"person:{person_id}", *subject.all_ids}
-    await audit.record(session, GONE if by_themselves else actor, "person.erase", "", now, {"rows": counts})
+    await audit.record(session, actor, "person.erase", "", now, {"rows": counts})
     note_topic(session, TOPIC)
     return Erased(counts, posts)
 

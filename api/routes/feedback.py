@@ -1,0 +1,127 @@
+"""`POST /feedback`: JSON from scripts and servers, or a plain HTML form; and the page that says thanks."""
+
+from typing import Literal
+
+from aiohttp import web
+from pydantic import BaseModel
+
+from api.authentication import address_of, current_key
+from api.cross_origin import is_site_origin
+from api.error_responses import status_of
+from api.rendering import render
+from api.request_body import FORM_TYPE, media_type, parse_model, read_form, read_json
+from api.routing import INTAKE, PUBLIC, RUNTIME, Operation, Route
+from api.visitor_texts import language_of, thanks_address, way_back
+from shared.errors import CannotStore, InvalidInput, LimitReached, NotAllowed, WarroomError
+from shared.ingest.feedback import FeedbackOutcome, FeedbackSender, NewFeedback, parse_form
+from shared.ingest.noise_filter import opted_out
+
+PAGE_ERRORS = (InvalidInput, LimitReached, CannotStore)
+
+
+class FeedbackAnswer(BaseModel):
+    """The id under which the feedback is stored."""
+
+    id: str
+
+
+async def take_feedback(request: web.Request) -> web.Response:
+    """Answers after the commit: 201 stored, 200 a repeat, 202 left out by a rule; a form goes to the thanks."""
+    check_origin(request)
+    if media_type(request) == FORM_TYPE:
+        return await _take_form(request)
+    new = parse_model(NewFeedback, await read_json(request))
+    outcome = await _take(request, new, "web")
+    if outcome.id is None:
+        return web.Response(status=202)
+    return web.json_response({"id": outcome.id}, status=200 if outcome.repeated else 201)
+
+
+def check_origin(request: web.Request) -> None:
+    """A page of another host may send only if that host is one of the sites' hosts."""
+    origin = request.headers.get("Origin")
+    if origin is None or origin == "null" or origin.split("://")[-1] == request.host:
+        return
+    if not is_site_origin(request, origin):
+        raise NotAllowed("Pages of this host may not send feedback; its name is missing in the site's hosts.")
+
+
+async def _take(request: web.Request, new: NewFeedback, source: Literal["web", "form"]) -> FeedbackOutcome:
+    key = await current_key(request)
+    if key is not None and not key.has_scope("feedback:write"):
+        raise NotAllowed("This key lacks the scope feedback:write.")
+    runtime = request.app[RUNTIME]
+    sender = FeedbackSender(
+        source="api" if key else source,
+        address=address_of(request),
+        user_agent=request.headers.get("User-Agent", ""),
+        opted_out=None if key else opted_out(request.headers),
+        key=key,
+        language=language_of(request, new.language, runtime.settings.site(new.site)),
+    )
+    return await runtime.feedback.take(new, sender)
+
+
+async def _take_form(request: web.Request) -> web.Response:
+    values = await read_form(request)
+    try:
+        new = parse_form(values, request.app[RUNTIME].settings.limits)
+        await _take(request, new, "form")
+    except PAGE_ERRORS as error:
+        return _show_again(request, values, error)
+    return web.Response(status=303, headers={"Location": thanks_address(new.site, new.page)})
+
+
+def _show_again(request: web.Request, values: dict[str, str], error: WarroomError) -> web.Response:
+    """The form with the reason, and with everything that was typed."""
+    runtime = request.app[RUNTIME]
+    site = runtime.settings.site(values.get("site", ""))
+    language = language_of(request, values.get("language"), site)
+    texts = runtime.texts.table(language)
+    problems = error.problems if isinstance(error, InvalidInput) else ()
+    response = render(
+        "visitor/form_error.html",
+        status_of(error)[0],
+        texts=texts,
+        language=language,
+        site=values.get("site", ""),
+        values=values,
+        errors={problem.field: problem.reason for problem in problems},
+        error=texts["page_not_sent"] if isinstance(error, CannotStore) else str(error),
+        back=way_back(request, values.get("site"), values.get("page")),
+    )
+    if isinstance(error, LimitReached | CannotStore):
+        response.headers["Retry-After"] = str(error.retry_after_seconds)
+    return response
+
+
+async def show_thanks(request: web.Request) -> web.Response:
+    """After a form that was sent without scripts."""
+    runtime = request.app[RUNTIME]
+    site_key, page = request.query.get("site"), request.query.get("page")
+    language = language_of(request, None, runtime.settings.site(site_key or ""))
+    back = way_back(request, site_key, page)
+    return render("visitor/thanks.html", texts=runtime.texts.table(language), language=language, back=back)
+
+
+OPERATION = Operation(
+    summary="Take feedback: a score, a text or a category",
+    body=NewFeedback,
+    body_types=("application/json", "text/plain", FORM_TYPE),
+    answer=FeedbackAnswer,
+    answer_status=201,
+    answers={
+        400: "a field is not as it must be",
+        401: "the key is not valid",
+        403: "the key lacks the scope, or the page's host is not one of the site's",
+        413: "the body is too large",
+        415: "the content type is not taken",
+        429: "too many; the sentence says how long to wait",
+        503: "cannot store now; try again",
+    },
+)
+ROUTES = [
+    Route("POST", "/feedback", take_feedback, INTAKE, OPERATION),
+    Route("POST", "/api/feedback", take_feedback, INTAKE),
+    Route("GET", "/thanks", show_thanks, PUBLIC),
+]

@@ -1,0 +1,146 @@
+"""What is stored and why; export and erasure, by a server's key or by the consented id of the browser itself."""
+
+from typing import Annotated, Any, Literal
+
+from aiohttp import web
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from api.authentication import address_of, current_key
+from api.rendering import render
+from api.request_body import parse_model, read_json
+from api.routes.prompts import ConsentedId, SiteKey
+from api.routing import PUBLIC, RUNTIME, Operation, Route
+from api.visitor_texts import language_of
+from shared.config import Settings
+from shared.errors import FieldProblem, InvalidInput, LimitReached, NotAllowed, NotFound
+from shared.guard.principals import Principal
+from shared.guard.privacy import address_bucket
+from shared.guard.rate_limits import hit
+from shared.ingest.erasure import erase_person, export_person
+from shared.ingest.identities import find_identity
+from shared.store.people import web_external_id
+
+TRIES_PER_HOUR = 20
+HOUR_SECONDS = 3600
+SCOPE = "privacy:write"
+NOTHING = "Nothing is stored about this person."
+
+
+class PersonRequest(BaseModel):
+    """With a key: a platform identity. Without: the site and the random id that the browser keeps."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    site: SiteKey | None = None
+    person: ConsentedId | None = None
+    platform: Literal["web", "discord", "x"] | None = None
+    external_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+
+
+class ErasedAnswer(BaseModel):
+    """How many rows went, by table, and how many posts are edited."""
+
+    erased: bool
+    rows: dict[str, int]
+    posts: int
+
+
+async def show_privacy(request: web.Request) -> web.Response:
+    runtime = request.app[RUNTIME]
+    language = language_of(request)
+    lines = describe_rules(runtime.settings)
+    return render("visitor/privacy.html", texts=runtime.texts.table(language), language=language, settings=lines)
+
+
+def describe_rules(settings: Settings) -> list[str]:
+    """What the owner's settings mean for a visitor."""
+    rules = settings.prompts
+    if not rules.enabled:
+        return ["Nobody is asked anything."]
+    return [
+        f"You are asked once, after {rules.after_days} days, and never more than once in {rules.pause_days} days.",
+        f"You are asked only between {rules.hour_from} and {rules.hour_to} o'clock of your day.",
+        f"A question that waits for you is given up after {rules.lapse_days} days.",
+        f"After {rules.dismissals} times “not now” on a page you are never asked there again.",
+    ]
+
+
+async def export_data(request: web.Request) -> web.Response:
+    """Everything that is stored about one person."""
+    platform, external_id, key = await _who(request)
+
+    async with request.app[RUNTIME].store.read() as session:
+        person_id = await _person_id(session, platform, external_id, key)
+        exported = await export_person(session, person_id)
+    return web.json_response(exported, headers={"Content-Disposition": 'attachment; filename="my-data.json"'})
+
+
+async def erase_data(request: web.Request) -> web.Response:
+    """Removes everything about one person; they are never asked again."""
+    platform, external_id, key = await _who(request)
+    runtime = request.app[RUNTIME]
+    now = runtime.clock.now()
+
+    async def unit(session: AsyncSession) -> ErasedAnswer:
+        person_id = await _person_id(session, platform, external_id, key)
+        actor = key.actor if key else "self"
+        done = await erase_person(session, runtime.settings, runtime.instance_key, person_id, actor, now)
+        return ErasedAnswer(erased=True, rows=done.rows, posts=done.posts)
+
+    answer = await runtime.store.writer.run(unit)
+    return web.json_response(answer.model_dump())
+
+
+async def _who(request: web.Request) -> tuple[str, str, Principal | None]:
+    """Platform and external id that the sender may speak for, and their key if they have one."""
+    key = await current_key(request)
+    if key is not None and not key.has_scope(SCOPE):
+        raise NotAllowed(f"This key lacks the scope {SCOPE}.")
+    if key is None:
+        await _limit_tries(request)
+    wanted = parse_model(PersonRequest, await read_json(request))
+    site = key.site if key else wanted.site
+    if key is not None and wanted.platform is not None and wanted.external_id is not None:
+        is_web = wanted.platform == "web"
+        external_id = web_external_id(site or "", wanted.external_id) if is_web else wanted.external_id
+        return wanted.platform, external_id, key
+    if wanted.person is None or site is None:
+        problem = FieldProblem("person", "the id that the browser keeps, together with `site`")
+        raise InvalidInput("It is not said who this is about.", [problem])
+    return "web", web_external_id(site, wanted.person), key
+
+
+async def _limit_tries(request: web.Request) -> None:
+    """Nobody may try ids of strangers: a few tries an hour from one address."""
+    runtime = request.app[RUNTIME]
+    bucket = f"privacy:{address_bucket(runtime.instance_key, address_of(request))}"
+    now = runtime.clock.now()
+    wait = await runtime.store.writer.run(lambda session: hit(session, bucket, TRIES_PER_HOUR, HOUR_SECONDS, now))
+    if wait:
+        raise LimitReached("That was often; please try again later.", wait)
+
+
+async def _person_id(session: AsyncSession, platform: str, external_id: str, key: Principal | None) -> str:
+    found = await find_identity(session, platform, external_id)
+    if found is None or (key is not None and found[0].site != key.site):
+        raise NotFound(NOTHING)
+    return found[1].id
+
+
+def _operation(summary: str, answer: Any = None) -> Operation:
+    answers = {
+        400: "it is not said who this is about",
+        401: "the key is not valid",
+        403: "the key lacks the scope privacy:write",
+        404: "nothing is stored about this person",
+        429: "too many tries",
+    }
+    return Operation(summary, body=PersonRequest, answer=answer, answers=answers)
+
+
+ROUTES = [
+    Route("GET", "/privacy", show_privacy, PUBLIC),
+    Route("POST", "/api/v1/privacy/export", export_data, PUBLIC, _operation("Everything stored about a person")),
+    Route("POST", "/api/v1/privacy/erase", erase_data, PUBLIC, _operation("Erase a person", ErasedAnswer)),
+]

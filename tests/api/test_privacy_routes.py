@@ -1,0 +1,53 @@
+"""The privacy page, and export and erasure over the wire."""
+
+from typing import Any
+
+from shared.store.models import Event, Person, Suppression
+from tests.api.running_api import Answer, RunningApi, make_event
+
+CY = "0123456789cy"
+
+
+async def post(api: RunningApi, what: str, headers: dict[str, str] | None = None, **body: Any) -> Answer:
+    return await api.ask("POST", f"/api/v1/privacy/{what}", body, headers)
+
+
+async def test_the_page_says_what_is_stored(api: RunningApi) -> None:
+    answer = await api.ask("GET", "/privacy")
+    assert (answer.status, b"no cookies" in answer.body, b"90 days" in answer.body) == (200, True, True)
+
+
+async def test_a_browser_exports_and_erases_what_its_id_stands_for(api: RunningApi) -> None:
+    await api.track(make_event(), person=CY)
+    exported = await post(api, "export", site="docs", person=CY)
+    assert exported.status == 200
+    assert [len(exported.json()[name]) for name in ("person", "identity", "event")] == [1, 1, 1]
+    erased = await post(api, "erase", site="docs", person=CY)
+    assert (erased.status, erased.json()["erased"]) == (200, True)
+    assert (await api.count(Person), await api.count(Event), await api.count(Suppression)) == (0, 0, 1)
+    assert (await post(api, "erase", site="docs", person=CY)).status == 404
+
+
+async def test_a_server_erases_by_platform_identity(api: RunningApi) -> None:
+    await api.track(make_event(), person=CY)
+    key = await api.make_key("privacy:write")
+    assert (await post(api, "export", key, platform="web", external_id=CY)).status == 200
+    assert (await post(api, "erase", key, platform="web", external_id=CY)).status == 200
+
+
+async def test_a_server_needs_the_scope_and_its_own_site(api: RunningApi) -> None:
+    await api.track(make_event(), person=CY)
+    body = {"platform": "web", "external_id": CY}
+    assert (await post(api, "erase", await api.make_key("read"), **body)).status == 403
+    assert (await post(api, "erase", await api.make_key("privacy:write", site="blog"), **body)).status == 404
+    assert (await post(api, "erase", {"Authorization": "Bearer no"}, **body)).status == 401
+    assert await api.count(Person) == 1
+
+
+async def test_without_a_key_no_platform_identity_is_taken(api: RunningApi) -> None:
+    assert (await post(api, "erase", platform="discord", external_id="42")).status == 400
+
+
+async def test_guessing_ids_is_limited(api: RunningApi) -> None:
+    answers = [(await post(api, "export", site="docs", person=f"guess-{number:04}")).status for number in range(21)]
+    assert answers == [404] * 20 + [429]
