@@ -179,6 +179,13 @@ def test_every_secret_is_in_the_readme() -> None:
     assert [name for name in SECRET_NAMES if f"`WARROOM_{name.upper()}`" not in text] == []
 
 
+def test_every_variable_that_the_code_reads_is_documented() -> None:
+    sources = [path for room in ("shared", "api", "bot") for path in (PROJECT_DIR / room).rglob("*.py")]
+    read = {name for path in sources for name in VARIABLE.findall(path.read_text("utf-8")) if "__" not in name}
+    text = "".join(path.read_text("utf-8") for path in WRITTEN)
+    assert {name for name in read if not name.endswith("_") and name not in text} == set()
+
+
 @pytest.mark.parametrize("path", WRITTEN, ids=name_of)
 def test_pages_name_only_make_targets_that_exist(path: Path) -> None:
     makefile = (PROJECT_DIR / "Makefile").read_text("utf-8")
