@@ -1,0 +1,96 @@
+"""Starting and stopping the real process: quick, refused in one sentence, and clean at the end."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from shared.config import PROJECT_DIR
+from tests.scenarios.warroom_process import WarroomProcess, running_warroom
+
+
+def launch(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A start that is expected to be refused."""
+    plain = {"PATH": os.environ["PATH"], "HOME": str(folder), **environment}
+    return subprocess.run(
+        [sys.executable, "-m", "bot", *arguments],
+        cwd=PROJECT_DIR,
+        env=plain,
+        capture_output=True,
+        text=True,
+        timeout=40,
+        check=False,
+    )
+
+
+def refusal(result: subprocess.CompletedProcess[str]) -> str:
+    assert result.returncode != 0
+    assert "Traceback" not in result.stderr
+    return result.stderr.strip()
+
+
+async def test_sigterm_ends_with_zero_and_a_second_start_is_refused(tmp_path: Path) -> None:
+    async with running_warroom(tmp_path) as warroom:
+        second = launch(tmp_path, **warroom.environment)
+        assert refusal(second).endswith("stop it first.")
+        assert await warroom.stop() == 0
+        assert not (warroom.settings.store.data_dir / "warroom.sock").exists()
+
+
+async def test_a_request_in_flight_is_answered_at_the_stop(tmp_path: Path) -> None:
+    async with running_warroom(tmp_path) as warroom:
+        assert await warroom.track({"id": "in-flight-1", "name": "page_view", "page": "/"}) == 202
+        assert warroom._process is not None
+        warroom._process.send_signal(signal.SIGINT)
+        assert await warroom.stop() == 0
+
+
+def test_a_deployed_start_needs_a_place_that_keeps_data(tmp_path: Path) -> None:
+    sentence = refusal(launch(tmp_path, "--deployed"))
+    assert "DATABASE_URL" in sentence
+    assert "WARROOM_DATA_DIR" in sentence
+    assert "\n" not in sentence
+
+
+def test_wrong_settings_are_named_before_anything_starts(tmp_path: Path) -> None:
+    result = launch(
+        tmp_path, WARROOM_PROMPTS__ZONE="Mars", WARROOM_SERVER__PORT="x", WARROOM_DATA_DIR=str(tmp_path / "d")
+    )
+    assert result.returncode == 78
+    assert "prompts.zone" in refusal(result)
+    assert "server.port" in result.stderr
+    assert not (tmp_path / "d").exists()
+
+
+def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        result = launch(tmp_path, WARROOM_DATA_DIR=str(tmp_path / "d"), WARROOM_SERVER__PORT=port)
+    assert port in refusal(result).splitlines()[-1]
+
+
+def test_a_shifted_clock_is_refused_beyond_loopback(tmp_path: Path) -> None:
+    clock = tmp_path / "clock"
+    clock.write_text("0")
+    result = launch(
+        tmp_path,
+        WARROOM_TEST_CLOCK_FILE=str(clock),
+        WARROOM_DATA_DIR=str(tmp_path / "d"),
+        WARROOM_SERVER__PUBLIC_URL="https://warroom.example",
+    )
+    assert "WARROOM_TEST_CLOCK_FILE" in refusal(result)
+
+
+@pytest.mark.parametrize("secret", ["a-canary-token-that-must-not-appear.abcdef.ghijklmnopqrstuvwxyz0123456"])
+async def test_a_refused_discord_token_stops_nothing_and_is_not_logged(tmp_path: Path, secret: str) -> None:
+    config = {"discord": {"api_base": "http://127.0.0.1:9/api/v10", "gateway_url": "ws://127.0.0.1:9/"}}
+    async with running_warroom(tmp_path, "", config, {"WARROOM_DISCORD_TOKEN": secret}) as warroom:
+        assert await warroom.track({"id": "no-network-1", "name": "page_view", "page": "/"}) == 202
+        assert isinstance(warroom, WarroomProcess)
+        assert secret not in warroom.log()
