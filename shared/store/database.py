@@ -69,11 +69,11 @@ def own_data_dir(data_dir: Path) -> IO[str]:
 
 
 def open_engines(settings: Settings) -> tuple[AsyncEngine, AsyncEngine]:
-    """The engine that writes and the one that reads."""
+    """The engine that writes and the one that reads; a logged error never shows the values of a statement."""
     if settings.uses_sqlite:
         url = f"sqlite+aiosqlite:///{settings.store.data_dir / DATABASE_FILE}"
-        writing = create_async_engine(url, pool_size=1, max_overflow=0)
-        reading = create_async_engine(url, pool_size=4, max_overflow=4)
+        writing = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+        reading = create_async_engine(url, pool_size=4, max_overflow=4, hide_parameters=True)
         dialect.prepare_sqlite(writing, writes=True)
         dialect.prepare_sqlite(reading, writes=False)
         return writing, reading
@@ -83,7 +83,13 @@ def open_engines(settings: Settings) -> tuple[AsyncEngine, AsyncEngine]:
 
     def engine(arguments: dict[str, object]) -> AsyncEngine:
         return create_async_engine(
-            url, pool_size=size, max_overflow=size, pool_timeout=5, pool_pre_ping=True, connect_args=arguments
+            url,
+            pool_size=size,
+            max_overflow=size,
+            pool_timeout=5,
+            pool_pre_ping=True,
+            connect_args=arguments,
+            hide_parameters=True,
         )
 
     return engine(options), engine(options)
