@@ -186,4 +186,5 @@ def check_access(client: WarroomClient) -> None:
 def make_client(runtime: Runtime, before_identify: BeforeIdentify) -> WarroomClient:
     """A client that has not been started."""
     use_addresses(runtime.settings)
+    discord.VoiceClient.warn_nacl = discord.VoiceClient.warn_dave = False  # nobody here speaks
     return WarroomClient(runtime, before_identify)
