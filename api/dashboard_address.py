@@ -71,6 +71,13 @@ class View:
             found |= {"against_from": self.against[0].isoformat(), "against_to": self.against[1].isoformat()}
         return found | {key: value for key, value in self.extra.items() if value}
 
+    def shifted(self, path: str, direction: int) -> str:
+        """The same number of days, directly earlier or later, never beyond today."""
+        step = DAY * self.days * direction
+        end = min(self.end + step, self.today)
+        start = end - DAY * (self.days - 1)
+        return self.link(path, period="custom", **{"from": start.isoformat(), "to": end.isoformat()})
+
     def link(self, path: str, **changes: str) -> str:
         """An address with these parameters changed; an empty value removes one."""
         query = {key: value for key, value in (self.parameters() | changes).items() if value}

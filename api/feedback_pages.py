@@ -144,9 +144,10 @@ def make_row(feedback: Feedback, view: View, keep: Mapping[str, str]) -> Row:
     return Row(
         id=feedback.id,
         address=view.link(f"{PATH}/{feedback.id}", **keep),
-        headline=clean_line(feedback.text or "", 300) or f"Score {score}",
+        headline=clean_line(feedback.text or "", 300)
+        or (score[:1].upper() + score[1:] if score else "Nothing written"),
         sentiment=feedback.sentiment,
-        score=score,
+        score=score if feedback.text else "",
         category=feedback.category,
         source=SOURCE_TITLES.get(feedback.source, feedback.source),
         page=feedback.page,
@@ -175,8 +176,12 @@ def say_score(feedback: Feedback) -> str:
     if feedback.score is None:
         return ""
     if (feedback.scale_min, feedback.scale_max) == (0, 1):
-        return "helpful: yes" if feedback.score else "helpful: no"
-    return f"{feedback.score:g} of {feedback.scale_max}" if feedback.scale_max is not None else f"{feedback.score:g}"
+        return "found it helpful" if feedback.score else "did not find it helpful"
+    return (
+        f"score {feedback.score:g} of {feedback.scale_max}"
+        if feedback.scale_max is not None
+        else f"score {feedback.score:g}"
+    )
 
 
 def split_text(text: str, words: list[list[object]]) -> list[TextPart]:

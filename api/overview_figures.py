@@ -12,9 +12,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from api.dashboard_address import View
+from api.rendering import draw
 from shared.clock import day_start
 from shared.deliver.charts import alt_text
-from shared.deliver.svg_chart import svg_chart, svg_spark, table_rows
+from shared.deliver.svg_chart import svg_spark, table_rows
 from shared.derive import kpis
 from shared.derive.kpis.wording import FEW_CASES, UNKNOWN
 from shared.messages import Figure, Point, Series
@@ -139,7 +140,7 @@ def split_value(figure: Figure) -> tuple[str, str]:
     if figure.unit == "share" and cases and figure.numerator is not None and figure.denominator is not None:
         interval = wilson_interval(figure.numerator, figure.denominator)
     if interval is not None:
-        cases += f"; 95% interval {kpis.percent(interval[0])} to {kpis.percent(interval[1])}"
+        cases += f" · 95% interval {kpis.percent(interval[0])} to {kpis.percent(interval[1])}"
     return number, cases
 
 
@@ -162,7 +163,7 @@ async def load_chart(session: AsyncSession, kpi: str, view: View, now: datetime)
     incomplete = not view.is_whole and view.days > 1
     return DrawnChart(
         title=found.title,
-        svg=Markup("") if empty else Markup(svg_chart(series, "main", last_is_incomplete=incomplete)),  # noqa: S704 - drawn by us, escapes its words itself
+        svg=Markup("") if empty else draw(series, "main", last_is_incomplete=incomplete),
         rows=[] if empty else rows,
         has_previous=bool(previous) and not empty,
         first_column="Hour" if view.days == 1 else "Day",

@@ -11,9 +11,12 @@ from zoneinfo import ZoneInfo
 
 from aiohttp import web
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 
 from shared.deliver.plain_text import remove_unseen
+from shared.deliver.svg_chart import svg_chart
 from shared.derive.kpis import percent, short_number
+from shared.messages import Series
 
 TEMPLATES = Path(__file__).parent / "web" / "templates"
 PRIVATE = {"Cache-Control": "no-store"}
@@ -24,6 +27,11 @@ def render(template: str, status: int = 200, **context: object) -> web.Response:
     return web.Response(
         text=render_text(template, **context), status=status, content_type="text/html", charset="utf-8", headers=PRIVATE
     )
+
+
+def see_other(path: str) -> web.Response:
+    """On to another page of ours, by GET."""
+    return web.Response(status=303, headers={"Location": path})
 
 
 def render_text(template: str, **context: object) -> str:
@@ -58,6 +66,13 @@ def show_day(day: date) -> str:
 
 def compact(value: object) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def draw(series: Series, ident: str, *, last_is_incomplete: bool = False) -> Markup:
+    """A chart for wide and one for narrow screens; the stylesheet shows one. The renderer escapes its words itself."""
+    wide = svg_chart(series, ident, last_is_incomplete=last_is_incomplete)
+    narrow = svg_chart(series, f"{ident}-narrow", last_is_incomplete=last_is_incomplete, is_narrow=True)
+    return Markup(wide + narrow)  # noqa: S704
 
 
 def static_address(name: str) -> str:

@@ -12,10 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from api.feedback_pages import say_score
-from api.rendering import render_text
+from api.rendering import draw, render_text
 from shared.config import Settings
 from shared.deliver.plain_text import clean_line
-from shared.deliver.svg_chart import svg_chart
 from shared.deliver.war_room import FEED_KINDS, FeedItem, read_feed
 from shared.derive import inbox
 from shared.identifiers import fingerprint
@@ -45,8 +44,11 @@ QUOTE_MARK = "“"
 
 @dataclass(frozen=True)
 class Line:
+    """A line of a post; `starts_group` sets it apart from those above."""
+
     text: str
-    is_quote: bool
+    is_quote: bool = False
+    starts_group: bool = False
 
 
 @dataclass(frozen=True)
@@ -132,6 +134,16 @@ async def load_page(session: AsyncSession, settings: Settings, texts: Texts, wan
     return Page(shown, (last_message, said[-1] if said else wanted.before_voice))
 
 
+def make_lines(lines: Sequence[str]) -> list[Line]:
+    """Empty lines become space above the next one; quotes are shown as such."""
+    found, starts_group = [], False
+    for line in lines:
+        if line:
+            found.append(Line(line, line.startswith(QUOTE_MARK), starts_group))
+        starts_group = not line
+    return found
+
+
 def make_voice(feedback: Feedback, settings: Settings) -> ShownPost:
     """One voice: its words, how it sounded, where it came from."""
     site = settings.site(feedback.site)
@@ -139,8 +151,8 @@ def make_voice(feedback: Feedback, settings: Settings) -> ShownPost:
     facts = [say_score(feedback), feedback.sentiment or "not scored", feedback.category]
     facts += [f"from {feedback.source}", f"on {feedback.page}" if feedback.page else ""]
     words = clean_line(feedback.text or "", 600)
-    lines = [Line(f"“{words}”", True)] if words else []
-    lines.append(Line(" · ".join(fact for fact in facts if fact), False))
+    lines = [Line(f"“{words}”", is_quote=True)] if words else []
+    lines.append(Line(" · ".join(fact for fact in facts if fact)))
     tone = {"positive": "good", "negative": "warning"}.get(feedback.sentiment or "", "info")
     return ShownPost(
         key=f"f{feedback.id}",
@@ -169,12 +181,12 @@ def make_post(item: FeedItem, settings: Settings, statuses: dict[str, str]) -> S
     return ShownPost(
         key=f"m{item.id}",
         title=post.title,
-        lines=[Line(line, line.lstrip().startswith((QUOTE_MARK, ">"))) for line in post.lines if line],
+        lines=make_lines(post.lines),
         tone=post.severity,
         created_at=item.created_at,
         zone=site.zone if site else settings.war_room.zone,
         site_name=site.name if site else item.site,
-        svg=Markup(svg_chart(post.chart, f"post-{item.id}-chart")) if post.chart else Markup(""),  # noqa: S704
+        svg=draw(post.chart, f"post-{item.id}-chart") if post.chart else Markup(""),
         delivery=DELIVERY.get(item.state, item.state),
         status=status,
         feedback_id=feedback_id if status else "",

@@ -11,7 +11,7 @@ from api import feedback_pages
 from api.authentication import PRINCIPAL, form_of
 from api.dashboard_address import View, read_view, safe_path
 from api.dashboard_shell import make_shell
-from api.rendering import PRIVATE, render
+from api.rendering import PRIVATE, render, see_other
 from api.routing import RUNTIME, Route, role
 from shared.decide import inbox as acts
 from shared.deliver.csv_text import clean_cell
@@ -107,7 +107,7 @@ async def send_reply(request: web.Request) -> web.StreamResponse:
 def back_to(back: str | None, said: str) -> web.Response:
     """To the page that the form stood on, which then says what was done."""
     path = safe_path(back)
-    return web.Response(status=303, headers={"Location": f"{path}{'&' if '?' in path else '?'}said={said}"})
+    return see_other(f"{path}{'&' if '?' in path else '?'}said={said}")
 
 
 async def export_inbox(request: web.Request) -> web.StreamResponse:

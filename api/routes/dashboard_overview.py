@@ -29,7 +29,7 @@ async def show_overview(request: web.Request) -> web.StreamResponse:
         unread = await inbox.count_feedback(session, inbox.InboxFilter(view.site.key, status="new"))
         status = await overview_figures.load_status(session, view, now)
         context: dict[str, Any] = {
-            "status": status,
+            "health": status,
             "is_empty": await overview_figures.is_empty(session, view.site.key),
             "tiles": await overview_figures.load_tiles(session, view, metric, now),
             "drawn": await overview_figures.load_chart(session, metric, view, now),

@@ -22,7 +22,7 @@ from api.authentication import (
 )
 from api.dashboard_address import safe_path
 from api.dashboard_shell import KEYS_COOKIE, THEME_COOKIE, THEMES, theme_of
-from api.rendering import render, static_address
+from api.rendering import render, see_other, static_address
 from api.routing import PUBLIC, RUNTIME, Route, role
 from shared.deliver.egress import Egress
 from shared.errors import LimitReached, NotAllowed, NotFound, NotSignedIn, WarroomError
@@ -40,7 +40,7 @@ async def show_sign_in(request: web.Request) -> web.StreamResponse:
     check_transport(request)
     target = safe_path(request.query.get("next"))
     if await current_member(request) is not None and "next" in request.query:
-        raise web.HTTPSeeOther(target)
+        return see_other(target)
     return _page(request, target)
 
 
@@ -102,7 +102,7 @@ def _page(request: web.Request, target: str, problem: str = "", status: int = 20
 
 def _signed_in(request: web.Request, cookie: str, target: str) -> web.Response:
     hours = request.app[RUNTIME].settings.dashboard.session_hours
-    response = web.Response(status=303, headers={"Location": target})
+    response = see_other(target)
     set_cookie(request, response, cookie_name(request), cookie, hours * 3600)
     return response
 
@@ -123,7 +123,7 @@ async def sign_out(request: web.Request) -> web.StreamResponse:
         await audit.record(session, member.actor, "sign_out", f"session:{ended}", now)
 
     await runtime.store.writer.run(unit)
-    response = web.Response(status=303, headers={"Location": "/app/sign-in"})
+    response = see_other("/app/sign-in")
     for name in (SECURE_COOKIE, LOOPBACK_COOKIE):
         response.set_cookie(name, "", max_age=0, path="/", httponly=True, samesite="Lax", secure=name == SECURE_COOKIE)
     return response
@@ -132,7 +132,7 @@ async def sign_out(request: web.Request) -> web.StreamResponse:
 async def choose_appearance(request: web.Request) -> web.StreamResponse:
     """Light, dark or the system's; keys on or off; remembered by a cookie, so that nothing flashes."""
     form = await form_of(request)
-    response = web.Response(status=303, headers={"Location": safe_path(form.get("back"))})
+    response = see_other(safe_path(form.get("back")))
     if form.get("theme") in THEMES:
         set_cookie(request, response, THEME_COOKIE, form["theme"], YEAR_SECONDS)
     if form.get("keys") in ("on", "off"):
@@ -197,7 +197,7 @@ def _attempt_cookie(request: web.Request) -> str:
 
 
 async def lead_to_dashboard(request: web.Request) -> web.StreamResponse:
-    raise web.HTTPSeeOther("/app")
+    return see_other("/app")
 
 
 ROUTES = [

@@ -13,6 +13,7 @@ from shared.deliver.charts import alt_text, say_time, say_value, time_labels, va
 from shared.messages import Point, Series
 
 WIDTH, HEIGHT = 760, 260
+NARROW_WIDTH, NARROW_LABELS, WIDE_LABELS = 320, 3, 7
 LEFT, RIGHT, TOP, BOTTOM = 56, 84, 12, 28
 SPARK_WIDTH, SPARK_HEIGHT = 96, 24
 DOTS_UP_TO = 31
@@ -22,14 +23,20 @@ STROKE = 'fill="none" stroke="currentColor"'  # until the stylesheet says better
 Place = tuple[float, float]
 
 
-def svg_chart(series: Series, ident: str = "chart", *, last_is_incomplete: bool = False) -> str:
-    """A line over time; `ident` must be unique on the page. An incomplete last stretch is dashed."""
+def svg_chart(
+    series: Series, ident: str = "chart", *, last_is_incomplete: bool = False, is_narrow: bool = False
+) -> str:
+    """A line over time; `ident` must be unique on the page. An incomplete last stretch is dashed.
+
+    The narrow drawing is for phones, where the wide one would have to shrink its letters.
+    """
     low, high = value_range(series)
     ticks = value_ticks(low, high, series.unit)
-    scale = _Scale(len(series.points), ticks[0], ticks[-1])
+    scale = _Scale(len(series.points), ticks[0], ticks[-1], NARROW_WIDTH if is_narrow else WIDTH)
     name, words = escape(series.name), escape(alt_text(series))
     parts = [
-        f'<svg class="chart" viewBox="0 0 {WIDTH} {HEIGHT}" role="img" '
+        f'<svg class="chart{" is-narrow" if is_narrow else ""}" viewBox="0 0 {scale.width} {HEIGHT}" role="img" '
+        f'data-plot="{LEFT} {scale.width - RIGHT} {TOP} {HEIGHT - BOTTOM}" '
         f'aria-labelledby="{ident}-title {ident}-desc" xmlns="http://www.w3.org/2000/svg">',
         f'<title id="{ident}-title">{name}</title><desc id="{ident}-desc">{words}</desc>',
         *_grid(scale, ticks, series),
@@ -75,13 +82,14 @@ def table_rows(series: Series) -> list[tuple[str, str, str]]:
 class _Scale:
     """From place in the series and value to the drawing."""
 
-    def __init__(self, points: int, low: float, high: float) -> None:
-        self._step = (WIDTH - LEFT - RIGHT) / max(1, points - 1)
+    def __init__(self, points: int, low: float, high: float, width: int) -> None:
+        self.width = width
+        self._step = (width - LEFT - RIGHT) / max(1, points - 1)
         self._alone = points == 1
         self._low, self._high = low, high
 
     def x(self, number: int) -> float:
-        return (LEFT + WIDTH - RIGHT) / 2 if self._alone else LEFT + number * self._step
+        return (LEFT + self.width - RIGHT) / 2 if self._alone else LEFT + number * self._step
 
     def y(self, value: float) -> float:
         share = (value - self._low) / ((self._high - self._low) or 1.0)
@@ -98,13 +106,14 @@ def _grid(scale: _Scale, ticks: Sequence[float], series: Series) -> list[str]:
     parts = []
     for tick in ticks:
         y = scale.y(tick)
-        across = f'x1="{LEFT}" x2="{WIDTH - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"'
+        across = f'x1="{LEFT}" x2="{scale.width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"'
         parts.append(f'<line class="chart-grid" stroke="currentColor" {across}/>')
         parts.append(
             f'<text class="chart-label" x="{LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">'
             f"{say_value(series.unit, tick)}</text>"
         )
-    for number, words in time_labels([point.at for point in series.points]):
+    most = WIDE_LABELS if scale.width == WIDTH else NARROW_LABELS
+    for number, words in time_labels([point.at for point in series.points], most):
         x = f"{scale.x(number):.1f}"
         parts.append(f'<text class="chart-label" x="{x}" y="{HEIGHT - 8}" text-anchor="middle">{words}</text>')
     return parts

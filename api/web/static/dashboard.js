@@ -127,40 +127,39 @@
     addEventListener("pagehide", () => source.close());
   }
 
-  // Charts: the table under the chart holds the values, the pointer or the arrow keys choose one.
+  // Charts: the table under the chart holds the values, the pointer chooses one.
   function watchCharts() {
     for (const box of findAll("[data-chart]")) {
-      const svg = find("svg", box), plot = svg && find("[data-plot]", svg);
-      const table = find("table", box.nextElementSibling || box);
-      if (!plot || !table) continue;
-      const rows = findAll("tbody tr", table);
-      const [left, right, top, bottom] = plot.dataset.plot.split(" ").map(Number);
+      const rows = findAll("tbody tr", box.nextElementSibling || box);
       const tip = document.createElement("p");
       tip.className = "chart-tip";
       tip.hidden = true;
       box.append(tip);
-      const line = document.createElementNS("http://www.w3.org/2000/svg", "path");
-      line.setAttribute("stroke", "var(--control)");
-      svg.append(line);
-      const hide = () => {
-        tip.hidden = true;
-        line.setAttribute("d", "");
-      };
-      box.addEventListener("pointerleave", hide);
-      box.addEventListener("pointermove", (event) => {
-        const area = svg.getBoundingClientRect(), scale = svg.viewBox.baseVal.width / area.width;
-        const at = ((event.clientX - area.left) * scale - left) / (right - left);
-        if (!rows.length || at < -0.02 || at > 1.02) return hide();
-        const index = Math.max(0, Math.min(rows.length - 1, Math.round(at * (rows.length - 1))));
-        const x = rows.length < 2 ? (left + right) / 2 : left + (right - left) * index / (rows.length - 1);
-        const [label, value, previous] = [...rows[index].children].map((cell) => cell.textContent.trim());
-        tip.textContent = previous === undefined ? `${label}: ${value}` : `${label}: ${value} (beside it ${previous})`;
-        tip.hidden = false;
-        const room = area.width - tip.offsetWidth;
-        tip.style.left = `${Math.max(0, Math.min(room, x / scale - tip.offsetWidth / 2))}px`;
-        line.setAttribute("d", `M${x} ${top}V${bottom}`);
-      });
+      for (const svg of findAll("svg[data-plot]", box)) watchChart(box, svg, rows, tip);
     }
+  }
+
+  function watchChart(box, svg, rows, tip) {
+    const [left, right, top, bottom] = svg.dataset.plot.split(" ").map(Number);
+    const line = svg.appendChild(document.createElementNS("http://www.w3.org/2000/svg", "path"));
+    line.setAttribute("class", "chart-cursor");
+    const hide = () => {
+      tip.hidden = true;
+      line.setAttribute("d", "");
+    };
+    svg.addEventListener("pointerleave", hide);
+    svg.addEventListener("pointermove", (event) => {
+      const area = svg.getBoundingClientRect(), scale = svg.viewBox.baseVal.width / area.width;
+      const at = ((event.clientX - area.left) * scale - left) / (right - left);
+      if (!rows.length || at < -0.02 || at > 1.02) return hide();
+      const index = Math.max(0, Math.min(rows.length - 1, Math.round(at * (rows.length - 1))));
+      const x = rows.length < 2 ? (left + right) / 2 : left + (right - left) * index / (rows.length - 1);
+      const [label, value, before] = [...rows[index].children].map((cell) => cell.textContent.trim());
+      tip.textContent = before ? `${label}: ${value}, before ${before}` : `${label}: ${value}`;
+      tip.hidden = false;
+      tip.style.left = `${Math.max(0, Math.min(area.width - tip.offsetWidth, x / scale - tip.offsetWidth / 2))}px`;
+      line.setAttribute("d", `M${x} ${top}V${bottom}`);
+    });
   }
 
   // Keys: one letter, only while no field has the focus, and only if they are not turned off.
