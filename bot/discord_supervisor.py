@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from bot.discord_client import BeforeIdentify, WarroomClient, make_client
-from shared.errors import CannotStore
+from shared.errors import CannotStore, StartRefused
 from shared.runtime import Runtime
 from shared.store.dialect import add_up
 from shared.store.models import Spend
@@ -146,6 +146,8 @@ class DiscordSupervisor:
 
     def _judge(self, error: Exception) -> str | None:
         self._failures += 1
+        if isinstance(error, StartRefused):
+            return str(error)
         if isinstance(error, discord.LoginFailure):
             return "Discord refuses the token: put a valid one into WARROOM_DISCORD_TOKEN and restart."
         if isinstance(error, discord.PrivilegedIntentsRequired):

@@ -5,9 +5,12 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+import discord
 import pytest
+from discord import app_commands
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from bot.discord_client import check_access
 from bot.discord_supervisor import (
     LONGEST_PAUSE_SECONDS,
     MANY_IDENTIFIES_A_DAY,
@@ -16,6 +19,7 @@ from bot.discord_supervisor import (
     IdentifyBudget,
 )
 from shared.clock import ManualClock
+from shared.errors import StartRefused
 from shared.runtime import Runtime, build_runtime
 from shared.store.models import Spend
 from tests.bot.discord_stage import Stage, build_world, settings_for
@@ -157,3 +161,14 @@ async def test_outbox_is_closed_while_nobody_is_connected(stage: Stage) -> None:
     assert "war_room" in stage.runtime.channels.destinations()
     await stage.stop_bot()
     assert stage.runtime.channels.destinations() == frozenset()
+
+
+async def test_command_without_declared_access_is_refused_at_the_start(stage: Stage) -> None:
+    @app_commands.command()
+    async def undeclared(interaction: discord.Interaction) -> None:
+        """Nobody said who may use this."""
+
+    check_access(stage.client)
+    stage.client.tree.add_command(undeclared)
+    with pytest.raises(StartRefused, match="undeclared"):
+        check_access(stage.client)
