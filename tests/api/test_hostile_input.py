@@ -1,12 +1,14 @@
-"""Over two hundred hostile inputs with their expected answers; after each one a fresh event is taken."""
+"""Some four hundred hostile inputs with their expected answers; after each one a fresh event or feedback is taken."""
 
 import logging
 
 import pytest
 from yarl import URL
 
-from shared.store.models import Event
-from tests.api.hostile_inputs import GROUPS, Case
+from shared.store.models import Event, Feedback
+from tests.api.hostile_case import Case
+from tests.api.hostile_feedback import make_words
+from tests.api.hostile_inputs import GROUPS
 from tests.api.raw_requests import RAW_REQUESTS, RawRequest
 from tests.api.running_api import RunningApi, make_event
 
@@ -20,7 +22,8 @@ def server_settings() -> dict[str, object]:
 
 @pytest.fixture
 def limit_settings() -> dict[str, object]:
-    return {"track_per_minute": 1_000_000}
+    names = ("feedback_per_person_hour", "feedback_per_visitor_hour", "feedback_per_address_hour")
+    return dict.fromkeys(("track_per_minute", "feedback_overall_minute", *names), 1_000_000)
 
 
 def test_there_are_enough_cases() -> None:
@@ -42,15 +45,23 @@ async def test_every_hostile_request_hears_what_it_must(
 
 async def problems_of(api: RunningApi, case: Case) -> list[str]:
     """What is wrong with the answer, with what was stored, and with the next good event."""
-    before = await api.count(Event)
+    table = Feedback if case.path == "/feedback" else Event
+    before = await api.count(table)
     answer = await api.ask(case.method, str(URL(case.path, encoded=True)), case.body, case.headers)
-    stored = await api.count(Event) - before
+    stored = await api.count(table) - before
     problems = []
     if answer.status != case.status:
         problems.append(f"answered {answer.status}, not {case.status}: {answer.body[:200]!r}")
     if stored != case.stored:
         problems.append(f"stored {stored}, not {case.stored}")
-    return problems + await problems_afterwards(api)
+    if "Set-Cookie" in answer.headers:
+        problems.append("a cookie was set")
+    return problems + (await problems_afterwards(api) if table is Event else await no_words_afterwards(api))
+
+
+async def no_words_afterwards(api: RunningApi) -> list[str]:
+    answer = await api.ask("POST", "/feedback", make_words())
+    return [] if answer.status == 201 else [f"good feedback afterwards was answered {answer.status}"]
 
 
 async def problems_afterwards(api: RunningApi) -> list[str]:
@@ -66,6 +77,7 @@ async def test_every_raw_connection_hears_what_it_must(api: RunningApi, caplog: 
     for request in RAW_REQUESTS:
         wrong += [f"{request.name}: {problem}" for problem in await raw_problems_of(api, request)]
     assert wrong == []
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
 
 
 async def raw_problems_of(api: RunningApi, request: RawRequest) -> list[str]:
