@@ -11,7 +11,7 @@ from markupsafe import Markup
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from api.feedback_pages import say_score
+from api.feedback_pages import SOURCE_TITLES, say_score
 from api.rendering import draw, render_text
 from shared.config import Settings
 from shared.deliver.plain_text import clean_line
@@ -63,6 +63,7 @@ class ShownPost:
     zone: str
     site_name: str
     svg: Markup
+    facts: str
     delivery: str
     status: str
     feedback_id: str
@@ -148,27 +149,28 @@ def make_voice(feedback: Feedback, settings: Settings) -> ShownPost:
     """One voice: its words, how it sounded, where it came from."""
     site = settings.site(feedback.site)
     name = site.name if site else feedback.site
-    facts = [say_score(feedback), feedback.sentiment or "not scored", feedback.category]
-    facts += [f"from {feedback.source}", f"on {feedback.page}" if feedback.page else ""]
-    words = clean_line(feedback.text or "", 600)
+    score, words = say_score(feedback), clean_line(feedback.text or "", 600)
+    sounded = (feedback.sentiment or "not scored") if words else ""
+    facts = [score if words else "", sounded, feedback.category, SOURCE_TITLES.get(feedback.source, feedback.source)]
     lines = [Line(f"“{words}”", is_quote=True)] if words else []
-    lines.append(Line(" · ".join(fact for fact in facts if fact)))
+    is_answer = (feedback.scale_min, feedback.scale_max) == (0, 1)
     tone = {"positive": "good", "negative": "warning"}.get(feedback.sentiment or "", "info")
     return ShownPost(
         key=f"f{feedback.id}",
-        title="Somebody wrote" if words else "Somebody gave a score",
+        title="Somebody wrote" if words else f"Somebody {score}" if is_answer else f"Somebody gave {score}",
         lines=lines,
         tone=tone,
         created_at=feedback.received_at,
         zone=site.zone if site else settings.war_room.zone,
         site_name=name,
         svg=Markup(""),
+        facts=" · ".join(fact for fact in (*facts, feedback.page) if fact),
         delivery="",
         status=feedback.status,
         feedback_id=feedback.id,
         is_unseen=feedback.status == FeedbackStatus.NEW,
         can_reply=bool(feedback.reply_to),
-        mark=fingerprint(feedback.status, words, *facts)[:16],
+        mark=fingerprint(feedback.status, words, score, *facts)[:16],
     )
 
 
@@ -187,6 +189,7 @@ def make_post(item: FeedItem, settings: Settings, statuses: dict[str, str]) -> S
         zone=site.zone if site else settings.war_room.zone,
         site_name=site.name if site else item.site,
         svg=draw(post.chart, f"post-{item.id}-chart") if post.chart else Markup(""),
+        facts="",
         delivery=DELIVERY.get(item.state, item.state),
         status=status,
         feedback_id=feedback_id if status else "",

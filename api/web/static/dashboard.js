@@ -130,7 +130,7 @@
   // Charts: the table under the chart holds the values, the pointer chooses one.
   function watchCharts() {
     for (const box of findAll("[data-chart]")) {
-      const rows = findAll("tbody tr", box.nextElementSibling || box);
+      const rows = findAll("tbody tr", box.parentElement);
       const tip = document.createElement("p");
       tip.className = "chart-tip";
       tip.hidden = true;
