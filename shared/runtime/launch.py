@@ -1,6 +1,7 @@
 """From the command line to a running process: settings, checks, logs, loop, exit code."""
 
 import asyncio
+import os
 import sys
 
 from shared.clock import process_clock
@@ -32,6 +33,7 @@ def launch(
         settings = load_settings()
         check_test_clock(settings)
         check_alert_rules(settings)
+        os.umask(0o077)  # the database, its WAL and the salts are nobody else's business
         set_up_logs(settings.server.log_level, human=sys.stderr.isatty())
         work = run_process(settings, process_clock(), serve, edge_parts, leads=leads, demo=demo)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:

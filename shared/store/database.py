@@ -1,6 +1,8 @@
 """Opens the store: one owner of a SQLite file or a pool on PostgreSQL, for writing and for reading."""
 
+import asyncio
 import fcntl
+import logging
 import os
 import secrets
 from collections.abc import AsyncIterator
@@ -14,8 +16,12 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from shared.config import Settings
 from shared.errors import StartRefused
 from shared.store import dialect
-from shared.store.writer import PostgresWriter, SqliteWriter, Writer
+from shared.store.writer import ERASED, PostgresWriter, SqliteWriter, Writer
 
+logger = logging.getLogger(__name__)
+
+WAL_TRIES = 100
+WAL_PAUSE_SECONDS = 0.1
 DATABASE_FILE = "warroom.sqlite"
 LOCK_FILE = "warroom.lock"
 SOCKET_FILE = "warroom.sock"
@@ -30,6 +36,9 @@ class Store:
         self._reading = reading
         self.writer = writer
         self._lock = lock
+        self._cleaning: asyncio.Task[None] | None = None
+        if not self.is_postgresql:
+            writer.listen(self._clean_after_erasing)
 
     @property
     def is_postgresql(self) -> bool:
@@ -41,6 +50,17 @@ class Store:
         async with AsyncSession(self._reading, expire_on_commit=False) as session:
             yield session
 
+    def _clean_after_erasing(self, topics: frozenset[str]) -> None:
+        if ERASED in topics and (self._cleaning is None or self._cleaning.done()):
+            self._cleaning = asyncio.create_task(self._empty_wal(), name="empty the WAL")
+
+    async def _empty_wal(self) -> None:
+        for _ in range(WAL_TRIES):
+            if await dialect.truncate_wal(self.writing_engine):
+                return
+            await asyncio.sleep(WAL_PAUSE_SECONDS)  # a reader still looks at the old state
+        logger.warning("the WAL is still read by somebody; it is emptied at the next checkpoint")
+
     async def ping(self) -> None:
         """Raises when the store cannot be read."""
         async with self.read() as session:
@@ -49,6 +69,8 @@ class Store:
     async def close(self) -> None:
         """Commits what waits, then lets go of the file or the pool."""
         await self.writer.close()
+        if self._cleaning is not None:
+            await self._cleaning
         await self.writing_engine.dispose()
         if self._reading is not self.writing_engine:
             await self._reading.dispose()
@@ -58,7 +80,7 @@ class Store:
 
 def own_data_dir(data_dir: Path) -> IO[str]:
     """Takes the one lock of the data folder; raises `StartRefused` when another process has it."""
-    data_dir.mkdir(parents=True, exist_ok=True)
+    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     handle = (data_dir / LOCK_FILE).open("a+")
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

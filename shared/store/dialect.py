@@ -25,6 +25,19 @@ async def insert_if_new(session: AsyncSession, row: SQLModel) -> bool:
     return bool(result.rowcount == 1)  # type: ignore[attr-defined]
 
 
+async def insert_new(
+    session: AsyncSession, table: type[SQLModel], rows: Sequence[Mapping[str, Any]], returning: Sequence[str]
+) -> list[tuple[Any, ...]]:
+    """Inserts the rows whose unique keys are free, in few statements; the named columns of those inserted."""
+    if not rows:
+        return []
+    columns = table.__table__  # type: ignore[attr-defined]
+    name = session.get_bind().dialect.name
+    statement: Any = postgresql.insert(columns) if name == "postgresql" else sqlite.insert(columns)
+    statement = statement.on_conflict_do_nothing().returning(*(columns.c[column] for column in returning))
+    return [tuple(row) for row in await session.execute(statement, list(rows))]
+
+
 def _values(row: SQLModel) -> dict[str, Any]:
     columns = type(row).__table__.columns  # type: ignore[attr-defined]
     values = {column.key: getattr(row, column.key) for column in columns}
@@ -71,10 +84,20 @@ async def lock_for_migration(connection: AsyncConnection) -> None:
         await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
 
 
-async def checkpoint(connection: AsyncConnection) -> None:
-    """Moves the WAL into the file and truncates it, so that erased rows are gone from it too."""
-    if connection.dialect.name == "sqlite":
-        await connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+async def truncate_wal(engine: AsyncEngine) -> bool:
+    """Moves SQLite's WAL into the file and empties it, so that erased rows are in neither; False while readers use it.
+
+    Runs beside any transaction on the one writing connection, which the pool hands out between two batches.
+    """
+    connection = await engine.raw_connection()
+    try:
+        driver: Any = connection.driver_connection
+        cursor = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        busy, _, _ = await cursor.fetchone()
+        await cursor.close()
+        return not busy
+    finally:
+        connection.close()
 
 
 def is_postgresql(dialect: Dialect) -> bool:
@@ -115,6 +138,12 @@ async def keep_salt(session: AsyncSession, site: str, day: date, fresh: bytes) -
     return bytes(stored.scalar_one())
 
 
-async def remove_salts_before(session: AsyncSession, oldest: date) -> int:
-    removed = await session.execute(text("DELETE FROM visitor_salt WHERE local_day < :oldest"), {"oldest": oldest})
+async def remove_salts_before(session: AsyncSession, oldest: date, site: str | None = None) -> int:
+    """Of one site, or of all."""
+    statement, values = "DELETE FROM visitor_salt WHERE local_day < :oldest", {"oldest": oldest, "site": site}
+    if site is not None:
+        statement += " AND site = :site"
+    else:
+        del values["site"]
+    removed = await session.execute(text(statement), values)
     return int(removed.rowcount)  # type: ignore[attr-defined]

@@ -23,6 +23,7 @@ Result = TypeVar("Result")
 Unit = Callable[[AsyncSession], Awaitable[Result]]
 Listener = Callable[[frozenset[str]], None]
 TOPICS = "topics"
+ERASED = "erased"  # noted by a unit after which no copy of the old rows may be left
 DEADLOCK_STATES = {"40001", "40P01"}
 MAX_TRIES = 4
 

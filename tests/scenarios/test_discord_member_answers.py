@@ -2,7 +2,17 @@
 
 from pathlib import Path
 
-from tests.scenarios.discord_scene import discord_scene
+from sqlmodel import select
+
+from shared.store.models import Feedback
+from tests.scenarios.discord_scene import Scene, discord_scene
+
+
+async def words_are_stored(scene: Scene) -> bool:
+    async with scene.warroom.read() as session:
+        return "Great docs, I love the clear examples!" in list(
+            (await session.execute(select(Feedback.text))).scalars()
+        )
 
 
 async def test_from_the_button_to_the_war_room(tmp_path: Path, database_url: str) -> None:
@@ -18,10 +28,12 @@ async def test_from_the_button_to_the_war_room(tmp_path: Path, database_url: str
         form = await scene.server.press(scene.mia, question, "4")
         await scene.server.submit_modal(scene.mia, form, {"text": "Great docs, I love the clear examples!"})
 
-        summary = await scene.server.slash(
+        await scene.warroom.until(lambda: words_are_stored(scene))
+        inbox = await scene.server.slash(
             scene.ada, "inbox recent", guild=scene.war_room, channel=scene.war_room_channel
         )
-        await scene.server.wait_for(lambda: "clear examples" in f"{summary.content}{summary.embeds}{summary.payload}")
+        await inbox.wait_for_edits(1)
+        assert "clear examples" in f"{inbox.embeds}"
 
 
 async def test_a_very_bad_answer_is_told_at_once(tmp_path: Path, database_url: str) -> None:

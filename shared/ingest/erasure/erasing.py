@@ -36,7 +36,7 @@ from shared.store.models import (
     VisitorDay,
 )
 from shared.store.people import identity_hash
-from shared.store.writer import note_topic
+from shared.store.writer import ERASED, note_topic
 
 GONE = "erased"
 MESSAGES_AND_USAGE: tuple[type[SQLModel], ...] = (Quote, OutboxMessage, Prompt, UsageDay)
@@ -70,6 +70,7 @@ async def erase_person(
     counts = {name: count for name, count in removed.items() if count}
     await audit.record(session, actor, "person.erase", "", now, {"rows": counts})
     note_topic(session, TOPIC)
+    note_topic(session, ERASED)
     return Erased(counts, posts)
 
 

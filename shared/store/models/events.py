@@ -44,7 +44,7 @@ class Event(SQLModel, table=True):
     experiment: str | None = None
     variant: str | None = None
     goal: str | None = None
-    value_cents: int | None = None
+    value_cents: int | None = Field(default=None, sa_type=BigInteger)
     currency: str | None = None
     props: dict[str, Any] = json_field(dict)
 
@@ -76,7 +76,7 @@ class VisitorDay(SQLModel, table=True):
     person_id: str | None = Field(default=None, index=True)
     hour: datetime = utc_field()  # start of the hour in which the visitor was first seen that day
     views: int = 0
-    engaged_ms: int = 0
+    engaged_ms: int = Field(default=0, sa_type=BigInteger)
     converted: bool = False
 
 

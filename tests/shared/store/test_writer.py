@@ -4,15 +4,17 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import delete
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import select
 
+from shared.config import Settings
 from shared.errors import CannotStore
-from shared.store.database import Store
+from shared.store.database import DATABASE_FILE, Store
 from shared.store.dialect import insert_if_new
 from shared.store.models import StateValue
-from shared.store.writer import SqliteWriter, note_topic
+from shared.store.writer import ERASED, SqliteWriter, note_topic
 
 NOW = datetime(2026, 3, 11, tzinfo=UTC)
 
@@ -101,3 +103,26 @@ async def test_many_units_at_once_are_all_stored(store: Store) -> None:
 
     await asyncio.gather(*(store_one(number) for number in range(60)))
     assert len(await stored_keys(store)) == 60
+
+
+async def test_erased_words_are_in_no_file_of_sqlite(store: Store, settings: Settings) -> None:
+    if store.is_postgresql:
+        return
+
+    async def write(session: AsyncSession) -> None:
+        session.add(StateValue(key="a", value={"words": "purple-elephant"}, changed_at=NOW))
+
+    async def erase(session: AsyncSession) -> None:
+        await session.execute(delete(StateValue))
+        note_topic(session, ERASED)
+
+    def is_left() -> bool:
+        files = settings.store.data_dir.glob(DATABASE_FILE + "*")
+        return any(b"purple-elephant" in path.read_bytes() for path in files)
+
+    await store.writer.run(write)
+    assert is_left()
+    await store.writer.run(erase)
+    assert store._cleaning is not None
+    await store._cleaning
+    assert not is_left()

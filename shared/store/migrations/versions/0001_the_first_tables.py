@@ -112,7 +112,7 @@ def upgrade() -> None:
         sa.Column("experiment", sa.String(), nullable=True),
         sa.Column("variant", sa.String(), nullable=True),
         sa.Column("goal", sa.String(), nullable=True),
-        sa.Column("value_cents", sa.Integer(), nullable=True),
+        sa.Column("value_cents", sa.BigInteger(), nullable=True),
         sa.Column("currency", sa.String(), nullable=True),
         sa.Column("props", Json(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
@@ -344,7 +344,7 @@ def upgrade() -> None:
         sa.Column("person_id", sa.String(), nullable=True),
         sa.Column("hour", Utc(), nullable=False),
         sa.Column("views", sa.Integer(), nullable=False),
-        sa.Column("engaged_ms", sa.Integer(), nullable=False),
+        sa.Column("engaged_ms", sa.BigInteger(), nullable=False),
         sa.Column("converted", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site", "local_day", "visitor", name=op.f("pk_visitor_day")),
     )
