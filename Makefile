@@ -7,13 +7,13 @@ export XDG_RUNTIME_DIR ?= /tmp
 
 .PHONY: run demo test check bench lint docs lock migration clean
 
-run: $(RUN_STAMP) ## set up what is missing and start Warroom on the embedded database
+run: $(RUN_STAMP) $(BIN)/warroom ## set up what is missing and start Warroom on the embedded database
 	@$(BIN)/python -m bot
 
-demo: $(RUN_STAMP) ## the same with 28 days of made-up data in a file of its own
+demo: $(RUN_STAMP) $(BIN)/warroom ## the same with 28 days of made-up data in a file of its own
 	@WARROOM_DATA_DIR=$${WARROOM_DATA_DIR:-data/demo} WARROOM_SERVER__DEMO=on $(BIN)/python -m bot --demo
 
-test: $(DEV_STAMP) ## the quick tests: under two minutes
+test: $(DEV_STAMP) $(BIN)/warroom ## the quick tests: under two minutes
 	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
 
 check: $(DEV_STAMP) lint ## everything: both databases, browser, kill and hostile-input runs
@@ -37,6 +37,11 @@ $(RUN_STAMP): requirements.lock | .venv/bin/python
 	@echo "Setting up (once) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@touch $(RUN_STAMP)
+
+# `warroom …` without installing the project: a two-line program that knows where the checkout is.
+.venv/bin/warroom: Makefile | .venv/bin/python
+	@printf '#!/bin/sh\nexec env PYTHONPATH="%s" "%s/.venv/bin/python" -m shared "$$@"\n' '$(CURDIR)' '$(CURDIR)' > $@
+	@chmod +x $@
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Warroom needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'

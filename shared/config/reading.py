@@ -53,6 +53,8 @@ def load_settings(
     data["secrets"] = _read_secrets(environment, problems)
     data = _merge(data, _from_environment(environment, data, problems))
     data = _merge(data, overrides)
+    if isinstance(folder := _at(data, ["store", "data_dir"]), str):
+        data["store"]["data_dir"] = PROJECT_DIR / folder  # the same folder wherever a command is started
     settings, mistakes = _validate(data)
     if settings is None:  # what contradicts between sections shows once the single mistakes are out of the way
         problems += [_explain(mistake) for mistake in mistakes]
