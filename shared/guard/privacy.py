@@ -8,13 +8,16 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from shared.clock import Clock, local_day
 from shared.config import Settings
+from shared.errors import CannotStore
 from shared.identifiers import keyed_hash
 from shared.store import dialect
 from shared.store.database import Store
@@ -30,6 +33,7 @@ class VisitorHasher:
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
         self._file = settings.store.data_dir / SALT_FILE if settings.uses_sqlite else None
+        self._sites = settings.sites
         self._store = store
         self._clock = clock
         self._salts: dict[tuple[str, date], bytes] = {}
@@ -40,6 +44,11 @@ class VisitorHasher:
         salt = await self._salt(site, local_day(now, zone))
         return keyed_hash(salt, site, address, user_agent)
 
+    @staticmethod
+    def on_another_day(visitor: str, day: date) -> str:
+        """The visitor of a late report about a day whose salt is gone: joins no two days."""
+        return keyed_hash(visitor.encode(), day.isoformat())
+
     async def _salt(self, site: str, day: date) -> bytes:
         known = self._salts.get((site, day))
         if known is not None:
@@ -47,27 +56,40 @@ class VisitorHasher:
         async with self._loading:
             if (site, day) not in self._salts:
                 self._salts[site, day] = await self._load_or_make(site, day)
-                self._forget_old(day)
+                self._forget_old(site, day)
             return self._salts[site, day]
 
     async def _load_or_make(self, site: str, day: date) -> bytes:
         fresh = secrets.token_bytes(SALT_BYTES)
         if self._file is not None:
-            return await asyncio.to_thread(keep_salt_in_file, self._file, site, day, fresh)
+            try:
+                return await asyncio.to_thread(keep_salt_in_file, self._file, site, day, fresh)
+            except OSError as error:  # disk full, folder read-only
+                raise CannotStore from error
         return await self._store.writer.run(lambda session: dialect.keep_salt(session, site, day, fresh))
 
-    def _forget_old(self, day: date) -> None:
-        oldest = day - timedelta(days=1)
-        self._salts = {key: salt for key, salt in self._salts.items() if key[1] >= oldest}
+    def _forget_old(self, site: str, day: date) -> None:
+        """Only this site's: at any moment two sites may be on different days."""
+        oldest = {site: day - timedelta(days=1)}
+        self._salts = {key: salt for key, salt in self._salts.items() if key[1] >= oldest.get(key[0], date.min)}
 
     async def destroy_old(self) -> int:
-        """Removes the salts of days that are over everywhere; how many."""
-        oldest = self._clock.now().date() - timedelta(days=1)
+        """Removes the salts of the days before a site's yesterday, so none lives longer than two days; how many."""
+        now = self._clock.now()
+        oldest = {site.key: local_day(now, site.zone) - timedelta(days=1) for site in self._sites}
+        others = now.date() - timedelta(days=1)
         async with self._loading:
-            self._salts = {key: salt for key, salt in self._salts.items() if key[1] >= oldest}
+            self._salts = {key: salt for key, salt in self._salts.items() if key[1] >= oldest.get(key[0], others)}
             if self._file is not None:
-                return await asyncio.to_thread(remove_old_from_file, self._file, oldest)
-            return await self._store.writer.run(lambda session: dialect.remove_salts_before(session, oldest))
+                return await asyncio.to_thread(remove_old_from_file, self._file, oldest, others)
+            return await self._store.writer.run(lambda session: _remove_old_rows(session, oldest, others))
+
+
+async def _remove_old_rows(session: AsyncSession, oldest: Mapping[str, date], others: date) -> int:
+    removed = await dialect.remove_salts_before(session, others)
+    for site, day in sorted(oldest.items()):
+        removed += await dialect.remove_salts_before(session, day, site)
+    return removed
 
 
 def keep_salt_in_file(path: Path, site: str, day: date, fresh: bytes) -> bytes:
@@ -77,23 +99,25 @@ def keep_salt_in_file(path: Path, site: str, day: date, fresh: bytes) -> bytes:
     if stored is not None:
         return bytes.fromhex(stored)
     salts.setdefault(site, {})[day.isoformat()] = fresh.hex()
-    _write_salts(path, _without_old(salts, day - timedelta(days=1)))
+    _write_salts(path, _without_old(salts, {site: day - timedelta(days=1)}, date.min))
     return fresh
 
 
-def remove_old_from_file(path: Path, oldest: date) -> int:
-    """Rewrites the file without the salts of days before `oldest`."""
+def remove_old_from_file(path: Path, oldest: Mapping[str, date], others: date) -> int:
+    """Rewrites the file without the salts of days before a site's oldest one."""
     salts = _read_salts(path)
-    kept = _without_old(salts, oldest)
+    kept = _without_old(salts, oldest, others)
     removed = sum(map(len, salts.values())) - sum(map(len, kept.values()))
     if removed:
         _write_salts(path, kept)
     return removed
 
 
-def _without_old(salts: dict[str, dict[str, str]], oldest: date) -> dict[str, dict[str, str]]:
+def _without_old(
+    salts: dict[str, dict[str, str]], oldest: Mapping[str, date], others: date
+) -> dict[str, dict[str, str]]:
     return {
-        site: {day: salt for day, salt in days.items() if date.fromisoformat(day) >= oldest}
+        site: {day: salt for day, salt in days.items() if date.fromisoformat(day) >= oldest.get(site, others)}
         for site, days in salts.items()
     }
 
@@ -129,7 +153,7 @@ def _network_part(address: str) -> str:
     if isinstance(parsed, IPv6Address):
         if parsed.ipv4_mapped is not None:
             return str(parsed.ipv4_mapped)
-        return str(IPv6Network((parsed, 64), strict=False))
+        return str(IPv6Network((int(parsed), 64), strict=False))
     return str(parsed)
 
 
@@ -148,8 +172,14 @@ def client_address(peer: str | None, forwarded_for: str | None, proxies: Sequenc
 
 
 def _parse(text: str | None) -> IPv4Address | IPv6Address | None:
+    """An address as proxies write it: `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1` or `[2001:db8::1]:5678`."""
+    bare = (text or "").strip()
+    if bare.startswith("["):
+        bare = bare[1:].partition("]")[0]
+    elif bare.count(":") == 1:
+        bare = bare.partition(":")[0]
     try:
-        parsed = ip_address((text or "").strip("[] "))
+        parsed = ip_address(bare)
     except ValueError:
         return None
     if isinstance(parsed, IPv6Address) and parsed.ipv4_mapped is not None:

@@ -1,38 +1,62 @@
 """Limits: of events in memory on the hot path, of everything rarer as rows that survive a restart."""
 
-from datetime import datetime, timedelta
+from collections import OrderedDict
+from datetime import UTC, datetime, timedelta
 from math import ceil
 
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import SlidingWindowCounterRateLimiter
 from sqlalchemy import CursorResult, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
+from shared.clock import Clock
 from shared.config import LimitSettings
 from shared.store.dialect import add_up
 from shared.store.models import RateWindow
 
 KEPT = timedelta(hours=26)
+MINUTE_SECONDS = 60
+MOST_VISITORS = 30_000  # some 10 MB; beyond it the visitor seen longest ago is forgotten, nobody is locked out
+MOST_KEYS = 1000
 
 
 class TrackLimiter:
-    """How many events a visitor or a key may send in a minute, counted in memory.
+    """How many events a visitor or a key may send in a minute, counted in memory, bounded in buckets.
 
-    The storage drops windows as they end, so it holds at most the buckets of two minutes.
+    Not by the `limits` package: its memory storage starts a thread for a request and keeps every bucket
+    of two minutes, which a flood of made-up addresses turns into gigabytes.
     """
 
-    def __init__(self, limits: LimitSettings) -> None:
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._visitor = RateLimitItemPerMinute(limits.track_per_minute)
-        self._key = RateLimitItemPerMinute(limits.track_key_per_minute)
+    def __init__(self, limits: LimitSettings, clock: Clock) -> None:
+        self._visitors = _MinuteWindows(limits.track_per_minute, MOST_VISITORS)
+        self._keys = _MinuteWindows(limits.track_key_per_minute, MOST_KEYS)
+        self._clock = clock
 
     def allow_visitor(self, bucket: str, events: int) -> bool:
-        return self._limiter.hit(self._visitor, "visitor", bucket, cost=events)
+        return self._visitors.hit(bucket, events, self._clock.now())
 
     def allow_key(self, key_id: str, events: int) -> bool:
-        return self._limiter.hit(self._key, "key", key_id, cost=events)
+        return self._keys.hit(key_id, events, self._clock.now())
+
+
+class _MinuteWindows:
+    """A sliding minute per bucket, made of two fixed ones as in `hit`."""
+
+    def __init__(self, limit: int, most: int) -> None:
+        self._limit = limit
+        self._most = most
+        self._buckets: OrderedDict[str, tuple[int, int, int]] = OrderedDict()  # minute, its events, those before
+
+    def hit(self, bucket: str, events: int, now: datetime) -> bool:
+        """Whether so many more are allowed; counted only if they are."""
+        minute, elapsed = divmod(now.timestamp(), MINUTE_SECONDS)
+        window, current, previous = self._buckets.pop(bucket, (int(minute), 0, 0))
+        if window != minute:
+            previous, current = (current if window == minute - 1 else 0), 0
+        allowed = current + previous * (1 - elapsed / MINUTE_SECONDS) + events <= self._limit
+        self._buckets[bucket] = (int(minute), current + events if allowed else current, previous)
+        if len(self._buckets) > self._most:
+            self._buckets.popitem(last=False)
+        return allowed
 
 
 async def hit(
@@ -44,9 +68,8 @@ async def hit(
     still inside (the approximation of Cloudflare's rate limiter).
     """
     window = timedelta(seconds=window_seconds)
-    elapsed = now.timestamp() % window_seconds
-    start = now - timedelta(seconds=elapsed)
-    start = start.replace(microsecond=0)
+    start = datetime.fromtimestamp(int(now.timestamp()) // window_seconds * window_seconds, UTC)
+    elapsed = (now - start).total_seconds()
     rows = await session.execute(
         select(RateWindow.window_start, RateWindow.count).where(
             RateWindow.bucket == bucket, col(RateWindow.window_start).in_([start, start - window])

@@ -17,12 +17,13 @@ from shared.config import LimitSettings, SiteSettings
 from shared.errors import FieldProblem
 from shared.event_catalogue import CLICK, CONVERSION, ENGAGEMENT, EXPOSURE, PAGE_VIEW, SEQUENCE_STEP
 
-Identifier = Annotated[str, msgspec.Meta(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
+Identifier = Annotated[str, msgspec.Meta(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$(?!\n)")]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=86_400_000)]
 AHEAD = timedelta(minutes=10)
 BEHIND = timedelta(days=7)
 BEHIND_WITH_KEY = timedelta(days=400)
+LINK_ELSEWHERE = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -48,8 +49,17 @@ class TrackEvent(msgspec.Struct, frozen=True, omit_defaults=True):
     variant: Name | None = None
     goal: Name | None = None
     value_cents: Annotated[int, msgspec.Meta(ge=-(10**12), le=10**12)] | None = None
-    currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$")] | None = None
+    currency: Annotated[str, msgspec.Meta(pattern=r"^[A-Z]{3}$(?!\n)")] | None = None
     props: dict[str, str | int | float | bool | None] = {}
+
+
+class FlatEvent(TrackEvent, frozen=True, omit_defaults=True, kw_only=True):
+    """One event with the fields of its batch beside it."""
+
+    site: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
+    person: Identifier | None = None
+    language: Annotated[str, msgspec.Meta(max_length=35)] | None = None
+    zone: Annotated[str, msgspec.Meta(max_length=64)] | None = None
 
 
 class TrackBatch(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -146,7 +156,7 @@ def make_row(event: TrackEvent, received: Received, limits: LimitSettings) -> di
         "title": _cut(event.title, limits.string_characters),
         "referrer": clean_referrer(event.referrer),
         "marked": event.marked,
-        "target": _clean_target(event.target, limits.string_characters),
+        "target": clean_target(event.target, limits.string_characters),
         "engaged_ms": event.engaged_ms,
         "scroll_percent": event.scroll_percent,
         "sequence": event.sequence,
@@ -199,11 +209,15 @@ def clean_referrer(referrer: str | None) -> str | None:
     return host.removeprefix("www.")[:253] if host and re.fullmatch(r"[a-z0-9._:-]+", host) else None
 
 
-def _clean_target(target: str | None, characters: int) -> str | None:
+def clean_target(target: str | None, characters: int) -> str | None:
+    """What was clicked: the host of a link elsewhere, the scheme of `mailto:` and the like, else its name."""
     if target is None:
         return None
-    if "://" in target or target.startswith("//"):
-        return clean_referrer(target)
+    target = CONTROL.sub("", target).strip()
+    if LINK_ELSEWHERE.match(target):
+        return clean_referrer(target.replace("\\", "/"))
+    if scheme := re.match(r"^(mailto|tel|sms|data|javascript|blob):", target, re.IGNORECASE):
+        return scheme[1].lower()
     return re.split(r"[?#]", target, maxsplit=1)[0][:characters]
 
 

@@ -6,23 +6,20 @@ from datetime import date, datetime, timedelta
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col
 
 from shared.clock import Clock, local_day
 from shared.config import Settings, SiteSettings
-from shared.derive.rollups import count_events
 from shared.errors import FieldProblem, InvalidInput, LimitReached, NotAllowed
 from shared.guard.principals import Principal
 from shared.guard.privacy import VisitorHasher
 from shared.guard.rate_limits import TrackLimiter
 from shared.ingest.event_fields import BATCH_FIELDS, EVENT_FIELDS, Received, TrackEvent, check_event, make_row
+from shared.ingest.event_groups import EventGroups, store_alone
 from shared.ingest.identities import note_web_usage
 from shared.ingest.intake_meter import INSTALLATION, IntakeMeter
 from shared.ingest.noise_filter import is_known_bot
-from shared.ingest.strict_json import parse_json
+from shared.ingest.strict_json import parse_json_fast
 from shared.store.database import Store
-from shared.store.dialect import insert_for
-from shared.store.models import Event
 
 
 @dataclass(frozen=True)
@@ -62,6 +59,11 @@ class _Batch:
     language: str | None
     zone: str | None
     unknown_fields: int
+    is_flat: bool
+
+    def place(self, index: int, field: str) -> str:
+        """Where a field stands in what was sent."""
+        return field if self.is_flat else f"events[{index}].{field}".rstrip(".")
 
 
 class EventIntake:
@@ -77,6 +79,7 @@ class EventIntake:
         meter: IntakeMeter,
         key: bytes,
     ) -> None:
+        self._groups = EventGroups(store, settings.store.queue_limit)
         self._settings = settings
         self._clock = clock
         self._store = store
@@ -103,12 +106,15 @@ class EventIntake:
         if not await self._is_within_limit(site, sender, len(good)):
             return self._drop(site.key, "limit", len(good))
         rows = await self._rows(batch, site, sender, good)
-        stored = await self._store.writer.run(lambda session: self._keep(session, batch, site, rows, sender))
+        if batch.person is not None:
+            stored = await self._store_as_person(batch, site, rows, batch.person)
+        else:
+            stored = await self._groups.store_rows(site.key, rows)
         self._meter.lag(self._clock.monotonic() - received_at)
         return TrackOutcome(stored, len(rows) - stored, dropped)
 
     def _read(self, body: bytes) -> _Batch:
-        raw = parse_json(body, self._settings.server.body_depth, unique_keys=False)
+        raw = parse_json_fast(body, self._settings.server.body_depth)
         if not isinstance(raw, dict):
             raise InvalidInput("The body must be an object.", [FieldProblem("", "not an object")])
         is_batch = "events" in raw
@@ -119,7 +125,8 @@ class EventIntake:
             raise InvalidInput("The batch was refused.", problems)
         unknown = len(set(raw) - known)
         unknown += sum(len(set(event) - EVENT_FIELDS) for event in events if isinstance(event, dict))
-        return _Batch(raw["site"], events, raw.get("person"), raw.get("language"), raw.get("zone"), unknown)
+        about = (raw.get("person"), raw.get("language"), raw.get("zone"))
+        return _Batch(raw["site"], events, *about, unknown_fields=unknown, is_flat=not is_batch)
 
     def _dropping_rule(self, site: SiteSettings, sender: Sender) -> str | None:
         if sender.key is not None:
@@ -143,7 +150,7 @@ class EventIntake:
             else:
                 dropped.append(Dropped(index, checked.field, checked.reason))
         if not good:
-            places = [FieldProblem(f"events[{bad.index}].{bad.field}".rstrip("."), bad.reason) for bad in dropped]
+            places = [FieldProblem(batch.place(bad.index, bad.field), bad.reason) for bad in dropped]
             raise InvalidInput("No event could be taken.", places)
         self._meter.drop(site.key, "invalid", len(dropped))
         return good, dropped
@@ -171,47 +178,26 @@ class EventIntake:
         today = visitors.get(local_day(now, site.zone))
 
         def visitor_at(occurred: datetime) -> str | None:
-            return visitors.get(local_day(occurred, site.zone), today)
+            day = local_day(occurred, site.zone)
+            return visitors.get(day) or (today and self._hasher.on_another_day(today, day))
 
         received = Received(site, now, visitor_at, None, with_key=sender.key is not None)
         return [make_row(event, received, self._settings.limits) for event in events]
 
-    async def _keep(
-        self,
-        session: AsyncSession,
-        batch: _Batch,
-        site: SiteSettings,
-        rows: list[dict[str, Any]],
-        sender: Sender,
+    async def _store_as_person(
+        self, batch: _Batch, site: SiteSettings, rows: Sequence[dict[str, Any]], person: str
     ) -> int:
-        if batch.person is not None:
+        """In a unit of its own, because the person's usage moves with the rows."""
+        now = self._clock.now()
+
+        async def unit(session: AsyncSession) -> int:
             person_id, visitor = await note_web_usage(
-                session,
-                self._settings,
-                self._key,
-                site,
-                batch.person,
-                self._clock.now(),
-                language=batch.language,
-                zone=batch.zone,
+                session, self._settings, self._key, site, person, now, language=batch.language, zone=batch.zone
             )
-            for row in rows:
-                row["person_id"], row["visitor"] = person_id, visitor
-        fresh = await _insert_new(session, site.key, rows)
-        if fresh:
-            await count_events(session, site.key, fresh)
-        return len(fresh)
+            owned = [{**row, "person_id": person_id, "visitor": visitor} for row in rows]
+            return await store_alone(session, site.key, owned)
 
-
-async def _insert_new(session: AsyncSession, site: str, rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Inserts the rows whose id is new and gives these back, in their order."""
-    by_id: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        by_id.setdefault(row["event_id"], row)
-    statement = insert_for(session, Event).on_conflict_do_nothing(index_elements=["site", "event_id"])
-    inserted = await session.execute(statement.returning(col(Event.event_id)).values(list(by_id.values())))
-    new_ids = set(inserted.scalars())
-    return [row for event_id, row in by_id.items() if event_id in new_ids]
+        return await self._store.writer.run(unit)
 
 
 def _envelope_problems(raw: Mapping[str, Any], events: Any, most: int) -> list[FieldProblem]:

@@ -4,6 +4,7 @@ Counted in memory, because an answer that says "cannot store" has no transaction
 every few seconds. A killed process loses at most those seconds of counts, never a stored row.
 """
 
+from bisect import bisect_left
 from collections import Counter
 from datetime import datetime
 
@@ -15,6 +16,7 @@ from shared.derive.rollups.intake import ANSWER, DROP, LAG
 from shared.store.database import Store
 
 LAG_BUCKETS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)
+OPEN_BUCKET = "inf"
 LIMIT = 5000  # distinct counters between two flushes
 INSTALLATION = ""  # the site of what belongs to none
 Cell = tuple[str, datetime, str, str]  # site, hour, measure, key
@@ -40,8 +42,8 @@ class IntakeMeter:
     def lag(self, seconds: float) -> None:
         """The time from receipt to commit of one intake request."""
         milliseconds = max(0.0, seconds * 1000)
-        bucket = next((bound for bound in LAG_BUCKETS_MS if milliseconds <= bound), LAG_BUCKETS_MS[-1])
-        self._count(INSTALLATION, LAG, str(bucket))
+        bucket = bisect_left(LAG_BUCKETS_MS, milliseconds)
+        self._count(INSTALLATION, LAG, str(LAG_BUCKETS_MS[bucket]) if bucket < len(LAG_BUCKETS_MS) else OPEN_BUCKET)
 
     def _count(self, site: str, measure: str, key: str, count: int = 1) -> None:
         cell = (site, hour_of(self._clock.now()), measure, key)
@@ -56,7 +58,7 @@ class IntakeMeter:
             return 0
         try:
             await store.writer.run(lambda session: _store_counts(session, waiting))
-        except BaseException:
+        except Exception:  # a cancelled caller's unit may still be committed: counts are rather lost than doubled
             self._counts.update(waiting)
             raise
         return len(waiting)

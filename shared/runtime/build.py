@@ -102,7 +102,7 @@ def _assemble(settings: Settings, clock: Clock, store: Store, worker: ProcessWor
     key = instance_key(settings)
     texts = Texts(settings.texts)
     hasher = VisitorHasher(settings, store, clock)
-    limiter = TrackLimiter(settings.limits)
+    limiter = TrackLimiter(settings.limits, clock)
     meter = IntakeMeter(clock)
     return Runtime(
         settings=settings,

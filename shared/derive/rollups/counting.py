@@ -1,7 +1,8 @@
 """Adds counts up in memory, then moves the rollup rows in one statement."""
 
-from collections import defaultdict
-from datetime import date, datetime
+from collections import OrderedDict, defaultdict
+from collections.abc import Iterable
+from datetime import UTC, date, datetime, time, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -11,7 +12,22 @@ from shared.store.models import Rollup
 
 OTHER_KEY = "(other)"
 KEYS_PER_DAY = 1000  # of one open-ended measure; further keys of that day share one row
-OPEN_MEASURES = frozenset({"event", "page", "source", "conversion", "exposure", "sequence_step"})
+KEY_BYTES = 1000  # a longer key is cut: PostgreSQL indexes at most 2704 bytes of a row
+OPEN_MEASURES = frozenset(
+    {
+        "event",
+        "page",
+        "conversion",
+        "exposure",
+        "sequence_step",
+        "sequence_step_done",
+        "sequence_started",
+        "sequence_done",
+    }
+)
+DAYS_REMEMBERED = 100
+
+Cell = tuple[str, datetime, date, str]  # measure, hour, local day, key
 
 
 def hour_of(moment: datetime) -> datetime:
@@ -19,25 +35,39 @@ def hour_of(moment: datetime) -> datetime:
     return moment.replace(minute=0, second=0, microsecond=0)
 
 
+class KnownKeys:
+    """The keys that open measures have on some days, so that a key seen before needs no query."""
+
+    def __init__(self) -> None:
+        self._days: OrderedDict[tuple[str, str, date], set[str]] = OrderedDict()
+
+    def of(self, site: str, measure: str, day: date) -> set[str]:
+        place = (site, measure, day)
+        keys = self._days.setdefault(place, set())
+        self._days.move_to_end(place)
+        if len(self._days) > DAYS_REMEMBERED:
+            self._days.popitem(last=False)
+        return keys
+
+
 class Tally:
     """What one unit of work adds to the rollups of one site."""
 
     def __init__(self, site: str) -> None:
         self.site = site
-        self._counts: dict[tuple[str, datetime, date, str], list[float]] = defaultdict(lambda: [0, 0.0])
+        self._counts: dict[Cell, list[float]] = defaultdict(lambda: [0, 0.0])
 
     def add(self, measure: str, hour: datetime, day: date, key: str = "", count: int = 1, total: float = 0.0) -> None:
-        cell = self._counts[measure, hour, day, key]
+        cell = self._counts[measure, hour, day, _short(key)]
         cell[0] += count
         cell[1] += total
 
-    async def store(self, session: AsyncSession) -> None:
+    async def store(self, session: AsyncSession, known: KnownKeys | None = None) -> None:
         """Moves the rows; keys beyond the daily bound of an open measure are counted together."""
-        bounded: dict[tuple[str, datetime, date, str], list[float]] = defaultdict(lambda: [0, 0.0])
-        taken = await self._keys_taken(session)
+        taken = await self._keys_taken(session, known or KnownKeys())
+        bounded: dict[Cell, list[float]] = defaultdict(lambda: [0, 0.0])
         for (measure, hour, day, key), (count, total) in self._counts.items():
-            kept = self._bound(taken, measure, day, key)
-            cell = bounded[measure, hour, day, kept]
+            cell = bounded[measure, hour, day, _bound(taken.get((measure, day)), key)]
             cell[0] += count
             cell[1] += total
         rows = [
@@ -55,27 +85,44 @@ class Tally:
         ]
         await add_up(session, Rollup, rows, ["count", "total"])
 
-    @staticmethod
-    def _bound(taken: dict[tuple[str, date], set[str]], measure: str, day: date, key: str) -> str:
-        if measure not in OPEN_MEASURES:
-            return key
-        keys = taken[measure, day]
-        if key in keys or len(keys) < KEYS_PER_DAY:
-            keys.add(key)
-            return key
-        return OTHER_KEY
+    async def _keys_taken(self, session: AsyncSession, known: KnownKeys) -> dict[tuple[str, date], set[str]]:
+        """The known keys of each open measure and day; looked up only when one of ours is not among them."""
+        asked: dict[tuple[str, date], set[str]] = defaultdict(set)
+        for measure, _, day, key in self._counts:
+            if measure in OPEN_MEASURES:
+                asked[measure, day].add(key)
+        taken = {}
+        for (measure, day), keys in asked.items():
+            have = taken[measure, day] = known.of(self.site, measure, day)
+            if len(have) < KEYS_PER_DAY and not keys <= have:
+                have.update(await stored_keys(session, self.site, measure, day))
+        return taken
 
-    async def _keys_taken(self, session: AsyncSession) -> dict[tuple[str, date], set[str]]:
-        found: dict[tuple[str, date], set[str]] = defaultdict(set)
-        asked = {(measure, day) for measure, _, day, _ in self._counts if measure in OPEN_MEASURES}
-        if not asked:
-            return found
-        query = select(col(Rollup.measure), col(Rollup.local_day), col(Rollup.key)).distinct()
-        query = query.where(
-            Rollup.site == self.site,
-            col(Rollup.measure).in_({measure for measure, _ in asked}),
-            col(Rollup.local_day).in_({day for _, day in asked}),
-        )
-        for measure, day, key in (await session.execute(query)).all():
-            found[measure, day].add(key)
-        return found
+
+async def stored_keys(session: AsyncSession, site: str, measure: str, day: date) -> Iterable[str]:
+    """The keys that a measure has on a local day. The bounds on the hour let the index find them."""
+    midnight = datetime.combine(day, time(), UTC)
+    query = select(col(Rollup.key)).where(
+        Rollup.site == site,
+        Rollup.measure == measure,
+        col(Rollup.hour) >= midnight - timedelta(days=1),
+        col(Rollup.hour) < midnight + timedelta(days=2),
+        Rollup.local_day == day,
+        Rollup.key != OTHER_KEY,
+    )
+    return (await session.execute(query.distinct())).scalars()
+
+
+def _bound(taken: set[str] | None, key: str) -> str:
+    if taken is None or key in taken:
+        return key
+    if len(taken) >= KEYS_PER_DAY:
+        return OTHER_KEY
+    taken.add(key)
+    return key
+
+
+def _short(key: str) -> str:
+    if len(key) * 4 <= KEY_BYTES:
+        return key
+    return key.encode("utf-8")[:KEY_BYTES].decode("utf-8", "ignore")

@@ -9,25 +9,28 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import CursorResult, update
+from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col, select
 
-from shared.derive.rollups.counting import Tally, hour_of
+from shared.derive.rollups.counting import KnownKeys, Tally, hour_of
 from shared.event_catalogue import CLICK, CONVERSION, ENGAGEMENT, EXPOSURE, PAGE_VIEW, SEQUENCE_STEP
-from shared.store.dialect import insert_if_new
+from shared.store.dialect import insert_new
 from shared.store.models import PageView, VisitorDay
 
+VIEWS = PageView.__table__  # type: ignore[attr-defined]
+DAYS = VisitorDay.__table__  # type: ignore[attr-defined]
 EventRow = Mapping[str, Any]  # column name -> value of an `Event`
 
 
-async def count_events(session: AsyncSession, site: str, rows: Sequence[EventRow]) -> None:
+async def count_events(
+    session: AsyncSession, site: str, rows: Sequence[EventRow], known: KnownKeys | None = None
+) -> None:
     """Counts newly stored events of one site, in their order."""
     tally = Tally(site)
     count_plain(tally, rows)
     await count_views(session, tally, rows)
     await count_visitor_days(session, tally, rows)
-    await tally.store(session)
+    await tally.store(session, known)
 
 
 def count_plain(tally: Tally, rows: Iterable[EventRow]) -> None:
@@ -63,85 +66,95 @@ def _count_step(tally: Tally, row: EventRow, hour: datetime, day: date) -> None:
 
 
 async def count_views(session: AsyncSession, tally: Tally, rows: Iterable[EventRow]) -> None:
-    """Views of pages that have a marked element, and those in which one was clicked."""
+    """Views of pages that have a marked element, and those in which one was clicked.
+
+    A click that overtakes its page view makes the view too.
+    """
+    first: dict[str, EventRow] = {}
+    clicked: set[str] = set()
     for row in rows:
-        if row["view"] is None or row["name"] not in (PAGE_VIEW, CLICK) or not row["marked"]:
-            continue
-        view = await _ensure_view(session, tally, row)
-        if row["name"] == CLICK and not view.clicked:
-            await _note_once(session, view, "clicked")
-            tally.add("clicked_view", view.hour, view.local_day)
+        if row["view"] is not None and row["marked"] and row["name"] in (PAGE_VIEW, CLICK):
+            first.setdefault(row["view"], row)
+            if row["name"] == CLICK:
+                clicked.add(row["view"])
+    fresh = [_make_view(tally.site, view, first[view]) for view in sorted(first)]
+    for hour, day in await insert_new(session, PageView, fresh, ["hour", "local_day"]):
+        tally.add("marked_view", hour, day)
+    if clicked:
+        for hour, day in await _note_clicked(session, tally.site, sorted(clicked)):
+            tally.add("clicked_view", hour, day)
 
 
-async def _ensure_view(session: AsyncSession, tally: Tally, row: EventRow) -> PageView:
-    """The view of a marked page; a click that overtakes its page view makes it too."""
-    site, view = tally.site, row["view"]
-    fresh = PageView(
-        site=site,
-        view=view,
-        local_day=row["local_day"],
-        hour=hour_of(row["occurred_at"]),
-        person_id=row["person_id"],
-        has_marked=True,
-    )
-    if await insert_if_new(session, fresh):
-        tally.add("marked_view", fresh.hour, fresh.local_day)
-        return fresh
-    query = select(PageView).where(PageView.site == site, PageView.view == view).with_for_update()
-    return (await session.execute(query.execution_options(populate_existing=True))).scalar_one()
+def _make_view(site: str, view: str, row: EventRow) -> dict[str, Any]:
+    return {
+        "site": site,
+        "view": view,
+        "local_day": row["local_day"],
+        "hour": hour_of(row["occurred_at"]),
+        "person_id": row["person_id"],
+        "has_marked": True,
+        "clicked": False,
+    }
 
 
-async def _note_once(session: AsyncSession, view: PageView, column: str) -> None:
-    await session.execute(
-        update(PageView).where(col(PageView.site) == view.site, col(PageView.view) == view.view).values({column: True})
-    )
+async def _note_clicked(session: AsyncSession, site: str, views: list[str]) -> list[tuple[datetime, date]]:
+    """Hour and day of those views in which nothing had been clicked so far."""
+    statement = update(VIEWS).where(VIEWS.c.site == site, VIEWS.c.view.in_(views), VIEWS.c.clicked.is_(False))
+    changed = await session.execute(statement.values(clicked=True).returning(VIEWS.c.hour, VIEWS.c.local_day))
+    return [(hour, day) for hour, day in changed]
 
 
 async def count_visitor_days(session: AsyncSession, tally: Tally, rows: Iterable[EventRow]) -> None:
     """Visitors of a day, and those who reached a goal on it."""
-    days: dict[tuple[date, str], list[EventRow]] = defaultdict(list)
+    found: dict[tuple[date, str], list[EventRow]] = defaultdict(list)
     for row in rows:
         if row["visitor"] is not None:
-            days[row["local_day"], row["visitor"]].append(row)
-    for (day, visitor), events in sorted(days.items()):
-        await _count_visitor_day(session, tally, day, visitor, events)
+            found[row["local_day"], row["visitor"]].append(row)
+    days = {place: _make_day(tally.site, *place, events) for place, events in sorted(found.items())}
+    made = set(await insert_new(session, VisitorDay, list(days.values()), ["local_day", "visitor"]))
+    for place in made:
+        tally.add("visitor_day", days[place]["hour"], place[0])
+        if days[place]["converted"]:
+            tally.add("converted_day", days[place]["hour"], place[0])
+    await _add_to_days(session, tally, [day for place, day in days.items() if place not in made])
 
 
-async def _count_visitor_day(
-    session: AsyncSession, tally: Tally, day: date, visitor: str, events: Sequence[EventRow]
-) -> None:
-    first = VisitorDay(
-        site=tally.site,
-        local_day=day,
-        visitor=visitor,
-        person_id=events[0]["person_id"],
-        hour=hour_of(events[0]["occurred_at"]),
-    )
+def _make_day(site: str, day: date, visitor: str, events: Sequence[EventRow]) -> dict[str, Any]:
+    return {
+        "site": site,
+        "local_day": day,
+        "visitor": visitor,
+        "person_id": events[0]["person_id"],
+        "hour": hour_of(events[0]["occurred_at"]),
+        "views": sum(event["name"] == PAGE_VIEW for event in events),
+        "engaged_ms": sum(event["engaged_ms"] or 0 for event in events),
+        "converted": any(event["name"] == CONVERSION for event in events),
+    }
+
+
+async def _add_to_days(session: AsyncSession, tally: Tally, days: Sequence[Mapping[str, Any]]) -> None:
+    """Adds to visitor-days that exist; a first conversion counts at the hour in which the day began."""
     same = (
-        col(VisitorDay.site) == tally.site,
-        col(VisitorDay.local_day) == day,
-        col(VisitorDay.visitor) == visitor,
+        DAYS.c.site == tally.site,
+        DAYS.c.local_day == bindparam("same_day"),
+        DAYS.c.visitor == bindparam("same_visitor"),
     )
-    hour = first.hour
-    if await insert_if_new(session, first):
-        tally.add("visitor_day", hour, day)
-    else:
-        hour = (await session.execute(select(VisitorDay.hour).where(*same).with_for_update())).scalar_one()
-    await session.execute(
-        update(VisitorDay)
-        .where(*same)
-        .values(
-            views=VisitorDay.views + sum(event["name"] == PAGE_VIEW for event in events),
-            engaged_ms=VisitorDay.engaged_ms + sum(event["engaged_ms"] or 0 for event in events),
-        )
-        .execution_options(synchronize_session=False)
-    )
-    if any(event["name"] == CONVERSION for event in events):
-        reached: CursorResult[object] = await session.execute(  # type: ignore[assignment]
-            update(VisitorDay)
-            .where(*same, col(VisitorDay.converted).is_(False))
-            .values(converted=True)
-            .execution_options(synchronize_session=False)
-        )
-        if reached.rowcount == 1:
-            tally.add("converted_day", hour, day)
+    moved = [
+        {
+            "same_day": day["local_day"],
+            "same_visitor": day["visitor"],
+            "more_views": day["views"],
+            "more_ms": day["engaged_ms"],
+        }
+        for day in days
+        if day["views"] or day["engaged_ms"]
+    ]
+    if moved:
+        more = {"views": DAYS.c.views + bindparam("more_views"), "engaged_ms": DAYS.c.engaged_ms + bindparam("more_ms")}
+        await session.execute(update(DAYS).where(*same).values(**more), moved)
+    reach = update(DAYS).where(*same, DAYS.c.converted.is_(False)).values(converted=True).returning(DAYS.c.hour)
+    for day in days:
+        if day["converted"]:
+            place = {"same_day": day["local_day"], "same_visitor": day["visitor"]}
+            for hour in (await session.execute(reach, place)).scalars():
+                tally.add("converted_day", hour, day["local_day"])

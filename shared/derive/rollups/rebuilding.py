@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from datetime import date
 from typing import Any
 
-from sqlalchemy import delete, or_
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -24,14 +24,15 @@ async def rebuild(session: AsyncSession, site: str, day: date) -> None:
     known_views = list((await session.execute(views)).scalars())
     await _clear(session, site, day)
     tally = Tally(site)
-    own_day = (col(Event.site) == site, col(Event.local_day) == day)
-    async for rows in _events(session, *own_day):
+    same_site, that_day = col(Event.site) == site, col(Event.local_day) == day
+    async for rows in _events(session, same_site, that_day):
         count_plain(tally, rows)
         await count_visitor_days(session, tally, rows)
-    for start in range(0, max(1, len(known_views)), CHUNK):
-        wanted = or_(*own_day[1:], col(Event.view).in_(known_views[start : start + CHUNK]))
-        clicks = col(Event.name).in_((PAGE_VIEW, CLICK))
-        async for rows in _events(session, own_day[0], wanted, clicks):
+        await count_views(session, tally, rows)
+    for start in range(0, len(known_views), CHUNK):
+        views_of_day = col(Event.view).in_(known_views[start : start + CHUNK])
+        clicks = (col(Event.name).in_((PAGE_VIEW, CLICK)), col(Event.local_day) != day)
+        async for rows in _events(session, same_site, views_of_day, *clicks):
             await count_views(session, tally, rows)
     said = await session.execute(select(Feedback).where(Feedback.site == site, Feedback.local_day == day))
     for feedback in said.scalars():

@@ -1,0 +1,145 @@
+"""Stores what many senders sent at the same moment in one unit of work.
+
+A sender's rows wait only while the unit before theirs is being committed; then all that wait are
+inserted, deduplicated and counted together, and every sender hears how many of its rows were new.
+"""
+
+import asyncio
+from collections import defaultdict, deque
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from shared.derive.rollups import KnownKeys, count_events
+from shared.errors import CannotStore, WarroomError
+from shared.store.database import Store
+from shared.store.dialect import insert_new
+from shared.store.models import Event
+
+Row = dict[str, Any]
+ROWS_AT_ONCE = 1000
+UNITS_AT_ONCE_ON_POSTGRESQL = 2  # SQLite has one writer anyway
+
+
+@dataclass(eq=False)
+class _Waiting:
+    """The rows of one sender, all of one site."""
+
+    site: str
+    rows: Sequence[Row]
+    done: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+    new: int = 0
+
+
+class EventGroups:
+    """`store_rows` returns when the rows are durable."""
+
+    def __init__(self, store: Store, most_waiting: int) -> None:
+        self._store = store
+        self._most_waiting = most_waiting
+        self._units_at_once = UNITS_AT_ONCE_ON_POSTGRESQL if store.is_postgresql else 1
+        self._waiting: deque[_Waiting] = deque()
+        self._known = KnownKeys()
+        self._units: set[asyncio.Task[None] | None] = set()
+
+    async def store_rows(self, site: str, rows: Sequence[Row]) -> int:
+        """How many of the rows are new; raises `CannotStore` when nothing was kept."""
+        if len(self._waiting) >= self._most_waiting:
+            raise CannotStore
+        waiting = _Waiting(site, rows)
+        self._waiting.append(waiting)
+        if len(self._units) < self._units_at_once:
+            unit = asyncio.create_task(self._run_units(), name="event units")
+            self._units.add(unit)
+        return await waiting.done
+
+    async def _run_units(self) -> None:
+        try:
+            await self._store_waiting()
+        finally:  # at once, not by a callback: who comes in between must find no running unit
+            self._units.discard(asyncio.current_task())
+
+    async def _store_waiting(self) -> None:
+        """Unit after unit, as long as somebody waits."""
+        while self._waiting:
+            group: list[_Waiting] = []
+            try:
+                await self._store.writer.run(partial(self._store_group, group))
+            except WarroomError as error:
+                _refuse(group or self._take_all(), error)
+            except Exception as error:  # one sender's rows must not cost the others theirs
+                await self._store_one_by_one(group, error)
+            except asyncio.CancelledError:
+                _refuse([*group, *self._take_all()], CannotStore())
+                raise
+            else:
+                for waiting in group:
+                    if not waiting.done.done():
+                        waiting.done.set_result(waiting.new)
+
+    async def _store_group(self, group: list[_Waiting], session: AsyncSession) -> None:
+        if not group:  # the unit may be tried again
+            group.extend(self._take_some())
+        await store_together(session, group, self._known)
+
+    def _take_some(self) -> list[_Waiting]:
+        taken: list[_Waiting] = []
+        rows = 0
+        while self._waiting and (not taken or rows + len(self._waiting[0].rows) <= ROWS_AT_ONCE):
+            taken.append(self._waiting.popleft())
+            rows += len(taken[-1].rows)
+        return taken
+
+    def _take_all(self) -> list[_Waiting]:
+        taken = list(self._waiting)
+        self._waiting.clear()
+        return taken
+
+    async def _store_one_by_one(self, group: list[_Waiting], error: Exception) -> None:
+        if len(group) <= 1:
+            _refuse(group or self._take_all(), error)
+            return
+        for waiting in group:
+            alone = [waiting]
+            try:
+                await self._store.writer.run(partial(self._store_group, alone))
+            except Exception as own_error:  # handed to its sender
+                _refuse(alone, own_error)
+            else:
+                if not waiting.done.done():
+                    waiting.done.set_result(waiting.new)
+
+
+def _refuse(group: Sequence[_Waiting], error: Exception) -> None:
+    for waiting in group:
+        if not waiting.done.done():
+            waiting.done.set_exception(error)
+
+
+async def store_alone(session: AsyncSession, site: str, rows: Sequence[Row]) -> int:
+    """How many rows were new, in the caller's unit."""
+    waiting = _Waiting(site, rows)
+    await store_together(session, [waiting], KnownKeys())
+    return waiting.new
+
+
+async def store_together(session: AsyncSession, group: Sequence[_Waiting], known: KnownKeys) -> None:
+    """Inserts the rows whose id is new and counts them; of an id sent twice the first row is kept."""
+    by_site: dict[str, dict[str, tuple[_Waiting, Row]]] = defaultdict(dict)
+    for waiting in group:
+        waiting.new = 0
+        for row in waiting.rows:
+            by_site[waiting.site].setdefault(row["event_id"], (waiting, row))
+    for site, owned in sorted(by_site.items()):
+        inserted = await insert_new(session, Event, [row for _, row in owned.values()], ["event_id"])
+        new_ids = {event_id for (event_id,) in inserted}
+        fresh = []
+        for event_id, (waiting, row) in owned.items():
+            if event_id in new_ids:
+                waiting.new += 1
+                fresh.append(row)
+        if fresh:
+            await count_events(session, site, fresh, known)
