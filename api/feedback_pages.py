@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api.dashboard_address import View
-from shared.deliver.plain_text import clean_line
+from shared.deliver.plain_text import clean_line, remove_unseen
 from shared.derive import inbox
 from shared.derive.inbox import InboxFilter
 from shared.store.models import Feedback, FeedbackStatus, Identity
@@ -161,7 +161,7 @@ def make_item(feedback: Feedback, view: View, conversation: Identity | None) -> 
         id=feedback.id,
         title=STATUS_TITLES.get(feedback.status, feedback.status),
         received_at=feedback.received_at,
-        parts=split_text(feedback.text or "", feedback.sentiment_words),
+        parts=split_text(remove_unseen(feedback.text or ""), feedback.sentiment_words),
         facts=_facts(feedback),
         page_address=view.link(PATH, page=feedback.page) if feedback.page else "",
         moves=MOVES.get(feedback.status, MOVES[FeedbackStatus.SEEN.value]),

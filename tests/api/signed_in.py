@@ -22,6 +22,7 @@ class Browser:
     def __init__(self, runtime: Runtime) -> None:
         self.runtime = runtime
         self.base_url = runtime.settings.base_url
+        self.streams: list[aiohttp.ClientResponse] = []
         self.http = aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True))
 
     async def __aenter__(self) -> Self:
@@ -30,6 +31,8 @@ class Browser:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        for stream in self.streams:
+            stream.close()
         await self.http.close()
 
     async def get(self, path: str, **headers: str) -> tuple[int, str, dict[str, str]]:
