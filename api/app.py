@@ -16,8 +16,8 @@ from api.error_responses import (
 )
 from api.live_streams import STREAMS, LiveStreams, close_streams
 from api.routes import ALL_ROUTES
-from api.routing import ACCESS_RULES, RUNTIME, access_of, add_routes, refuse_undeclared
-from shared.errors import WarroomError
+from api.routing import ACCESS_RULES, RUNTIME, access_of, add_routes, check_declared, refuse_undeclared
+from shared.errors import NotAllowed, WarroomError
 from shared.runtime import Runtime
 
 logger = logging.getLogger("warroom.access")
@@ -31,7 +31,7 @@ def make_app(runtime: Runtime) -> web.Application:
     """The application of one process; raises ValueError when a route does not say who may use it."""
     server = runtime.settings.server
     app = web.Application(
-        middlewares=[observe, answer_errors, bound_requests, allow_origins, check_access],
+        middlewares=[observe, allow_origins, answer_errors, bound_requests, check_access],
         client_max_size=server.body_limit_bytes,
     )
     app[RUNTIME] = runtime
@@ -41,6 +41,7 @@ def make_app(runtime: Runtime) -> web.Application:
     app[STREAMS] = LiveStreams()
     app.on_shutdown.append(close_streams)
     add_routes(app, ALL_ROUTES)
+    check_declared(app)
     app.on_startup.append(refuse_undeclared)
     app.on_response_prepare.append(add_headers)
     return app
@@ -71,7 +72,9 @@ async def answer_errors(request: web.Request, handler: Next) -> web.StreamRespon
         return error_response(request, error)
     except web.HTTPException as error:
         return http_error_response(request, error)
-    except Exception:  # the edge's border: nothing of it may reach the sender
+    except Exception as error:  # the edge's border: nothing of it may reach the sender
+        if isinstance(error, ConnectionError) and request.transport is None:
+            return problem_response(400, "Cut off", "The sender went away.")  # nobody hears it, nothing is wrong
         return internal_error_response(request)
 
 
@@ -96,11 +99,8 @@ async def allow_origins(request: web.Request, handler: Next) -> web.StreamRespon
     preflight = answer_preflight(request)
     if preflight is not None:
         return preflight
-    try:
-        response = await handler(request)
-    except WarroomError as error:
-        response = error_response(request, error)
-    add_cors(request, response)
+    response = await handler(request)
+    add_cors(request, response)  # errors too, so that a page can read why and when to come back
     return response
 
 
@@ -109,4 +109,6 @@ async def check_access(request: web.Request, handler: Next) -> web.StreamRespons
     access = access_of(request)
     if access is not None:
         await authorize(request, access)
+    elif request.match_info.route.resource is not None:
+        raise NotAllowed("This address does not say who may use it.")
     return await handler(request)

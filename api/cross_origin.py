@@ -54,7 +54,7 @@ def is_site_origin(request: web.Request, origin: str) -> bool:
     if parts.scheme == "http" and not is_loopback_host(host):
         return False
     hosts = {known for site in settings.sites for known in site.hosts}
-    return host in hosts or parts.netloc in hosts
+    return parts.netloc in hosts or (host in hosts and is_loopback_host(host))
 
 
 def _is_cross_origin_path(path: str) -> bool:

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from aiohttp import web
 
+from api.routing import RUNTIME
 from shared.errors import (
     BodyTooLarge,
     CannotStore,
@@ -145,7 +146,7 @@ async def add_headers(request: web.Request, response: web.StreamResponse) -> Non
     for name, value in HEADERS.items():
         response.headers.setdefault(name, value)
     response.headers.pop("Server", None)
-    if request.secure or request.headers.get("X-Forwarded-Proto") == "https":
+    if request.app[RUNTIME].settings.base_url.startswith("https://"):
         response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.path.startswith((DASHBOARD, "/api/v1")) and "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"

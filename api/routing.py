@@ -6,10 +6,12 @@ from typing import Any, Literal
 
 from aiohttp import web
 
+from shared.errors import NotFound
 from shared.guard.api_keys import SCOPES
 from shared.guard.roles import ROLE_ORDER
 from shared.runtime import Runtime
 
+ROW_ID_CHARACTERS = 26
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 RUNTIME: web.AppKey[Runtime] = web.AppKey("runtime", Runtime)
 
@@ -71,6 +73,15 @@ def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
         app[ACCESS_RULES][added.method, added.resource.canonical if added.resource else route.path] = route.access
 
 
+def check_declared(app: web.Application) -> None:
+    """Raises ValueError when the router knows a route that came past the table."""
+    for known in app.router.routes():
+        canonical = known.resource.canonical if known.resource else ""
+        method = "GET" if known.method == "HEAD" else known.method
+        if (method, canonical) not in app[ACCESS_RULES]:
+            raise ValueError(f"{known.method} {canonical} does not say who may use it")
+
+
 ACCESS_RULES: web.AppKey[dict[tuple[str, str], Access]] = web.AppKey("access_rules", dict)
 
 
@@ -79,6 +90,18 @@ async def refuse_undeclared(app: web.Application) -> None:
     for route in app.router.routes():
         if route.resource is None or _rule(app, route.method, route.resource.canonical) is None:
             raise ValueError(f"{route.method} {route.resource} does not say who may use it")
+
+
+def id_in_path(request: web.Request) -> str:
+    """The id of a row in the address; what cannot be one is not looked up."""
+    found = request.match_info["id"]
+    if not is_row_id(found):
+        raise NotFound("There is nothing at this address.")
+    return found
+
+
+def is_row_id(text: str) -> bool:
+    return len(text) == ROW_ID_CHARACTERS and text.isascii() and text.isalnum()
 
 
 def access_of(request: web.Request) -> Access | None:

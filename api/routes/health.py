@@ -32,7 +32,11 @@ async def answer_ready(request: web.Request) -> web.Response:
     if not store_up:
         parts["store"] = {"state": "down", "sentence": "the database does not answer"}
     body = {"ready": store_up, "leader": runtime.is_leader(), "parts": parts}
-    return web.json_response(body, status=200 if store_up else 503)
+    return web.json_response(body, status=200) if store_up else _not_ready(body)
+
+
+def _not_ready(body: dict[str, object]) -> web.Response:
+    return web.json_response(body, status=503, headers={"Retry-After": "5"})
 
 
 async def answer_metrics(request: web.Request) -> web.Response:

@@ -2,6 +2,7 @@
 
 import hashlib
 import mimetypes
+import re
 from functools import lru_cache
 from pathlib import Path
 
@@ -39,7 +40,7 @@ async def answer_file(request: web.Request) -> web.Response:
         "Cross-Origin-Resource-Policy": "cross-origin",
         "Access-Control-Allow-Origin": "*",
     }
-    if request.headers.get("If-None-Match") == tag:
+    if tag in re.split(r"\s*,\s*", request.headers.get("If-None-Match", "").replace("W/", "")):
         return web.Response(status=304, headers=headers)
     charset = "utf-8" if kind.startswith("text/") or kind.endswith("+xml") else None
     return web.Response(body=body, content_type=kind, charset=charset, headers=headers)

@@ -11,10 +11,12 @@ from pathlib import Path
 from typing import IO
 
 from sqlalchemy import text
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from shared.config import Settings
-from shared.errors import StartRefused
+from shared.errors import CannotStore, StartRefused
 from shared.store import dialect
 from shared.store.writer import ERASED, PostgresWriter, SqliteWriter, Writer
 
@@ -46,9 +48,12 @@ class Store:
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
-        """A session for reading; on SQLite the database itself refuses writes in it."""
-        async with AsyncSession(self._reading, expire_on_commit=False) as session:
-            yield session
+        """A session for reading, in which SQLite itself refuses writes; raises `CannotStore` while it is away."""
+        try:
+            async with AsyncSession(self._reading, expire_on_commit=False) as session:
+                yield session
+        except (OperationalError, InterfaceError, PoolTimeout, ConnectionRefusedError) as error:
+            raise CannotStore("The database does not answer right now. Please try again.") from error
 
     def _clean_after_erasing(self, topics: frozenset[str]) -> None:
         if ERASED in topics and (self._cleaning is None or self._cleaning.done()):
