@@ -15,6 +15,7 @@ from shared.config import Settings
 from shared.deliver.console_channel import ConsoleChannel
 from shared.deliver.delivery_loop import DeliveryLoop
 from shared.errors import WarroomError
+from shared.ingest.feedback.preparing import prepare_text
 from shared.jobs.job_table import JOBS
 from shared.jobs.scheduler import run_scheduler
 from shared.runtime.build import Runtime, build_runtime
@@ -48,6 +49,7 @@ async def run_process(
             path = settings.store.data_dir / SOCKET_FILE
             await stack.enter_async_context(serve_commands(path, OperatorContext(runtime)))
         await stack.enter_async_context(_background(_flush_meter(runtime), "meter"))
+        await stack.enter_async_context(_background(_warm_up(settings), "warm-up"))
         if leads:
             leader_parts = [*_own_parts(runtime), *edge_parts(runtime)]
             await stack.enter_async_context(_background(runtime.leadership.run(leader_parts), "leadership"))
@@ -100,6 +102,11 @@ async def _greet(runtime: Runtime) -> None:
         except WarroomError as error:
             logger.warning("no sign-in link: %s", error)
     show_start_screen(console, runtime.settings, runtime.parts, address)
+
+
+async def _warm_up(settings: Settings) -> None:
+    """Loads the language model while nobody waits for it: the first voice would take seconds longer."""
+    await prepare_text("Guten Morgen zusammen", settings.sentiment, None)
 
 
 async def _flush_meter(runtime: Runtime) -> None:
