@@ -12,7 +12,7 @@ from api.authentication import PRINCIPAL, form_of
 from api.dashboard_address import View, read_view, safe_path
 from api.dashboard_shell import make_shell
 from api.rendering import PRIVATE, render, see_other
-from api.routing import RUNTIME, Route, role
+from api.routing import RUNTIME, Route, id_in_path, is_row_id, role
 from shared.decide import inbox as acts
 from shared.deliver.csv_text import clean_cell
 from shared.derive import inbox
@@ -34,7 +34,7 @@ async def show_inbox(request: web.Request) -> web.StreamResponse:
 async def show_item(request: web.Request) -> web.StreamResponse:
     """The same list with one item open; the item's own site is shown, whatever the address says."""
     async with request.app[RUNTIME].store.read() as session:
-        feedback = await acts.require_feedback(session, request.match_info["id"])
+        feedback = await acts.require_feedback(session, id_in_path(request))
     return await _show(request, feedback)
 
 
@@ -49,7 +49,7 @@ async def _show(request: web.Request, opened: Feedback | None) -> web.StreamResp
     if opened is not None and settings.site(opened.site) is None:
         raise NotFound("This feedback belongs to a site that is no longer configured.")
     wanted = feedback_pages.read_filter(query, view)
-    before, after = query.get("before", "")[:26], query.get("after", "")[:26]
+    before, after = (_row_id(query.get(name, "")) for name in ("before", "after"))
     async with runtime.store.read() as session:
         rows = await inbox.list_feedback(session, wanted, PAGE_ROWS + 1, before, after)
         counts = await inbox.count_by_status(session, wanted)
@@ -78,6 +78,10 @@ async def _show(request: web.Request, opened: Feedback | None) -> web.StreamResp
     )
 
 
+def _row_id(text: str) -> str:
+    return text if is_row_id(text) else ""
+
+
 def _older(view: View, rows: list[Feedback], there_are: bool) -> str:
     return view.link(feedback_pages.PATH, before=rows[-1].id) if rows and there_are else ""
 
@@ -88,7 +92,7 @@ def _newer(view: View, rows: list[Feedback], there_are: bool) -> str:
 
 async def change_status(request: web.Request) -> web.StreamResponse:
     runtime, member, form = request.app[RUNTIME], request[PRINCIPAL], await form_of(request)
-    feedback_id, status, now = request.match_info["id"], form.get("status", ""), runtime.clock.now()
+    feedback_id, status, now = id_in_path(request), form.get("status", ""), runtime.clock.now()
     await runtime.store.writer.run(lambda session: acts.set_status(session, feedback_id, status, member.actor, now))
     return back_to(form.get("back"), status)
 
@@ -96,7 +100,7 @@ async def change_status(request: web.Request) -> web.StreamResponse:
 async def send_reply(request: web.Request) -> web.StreamResponse:
     """Queues the reply; pressing twice sends it once."""
     runtime, member, form = request.app[RUNTIME], request[PRINCIPAL], await form_of(request)
-    feedback_id, now = request.match_info["id"], runtime.clock.now()
+    feedback_id, now = id_in_path(request), runtime.clock.now()
     text, once = form.get("text", "").replace("\r\n", "\n"), form.get("once", "")[:40]
     await runtime.store.writer.run(
         lambda session: acts.reply(session, feedback_id, text, member.actor, now, f"{member.id}:{once}")

@@ -12,7 +12,7 @@ from api.authentication import PRINCIPAL, SESSION, form_of
 from api.dashboard_shell import make_shell
 from api.rendering import render
 from api.routes.dashboard_feedback import back_to
-from api.routing import RUNTIME, Route, role
+from api.routing import RUNTIME, Route, id_in_path, role
 from shared.config import ROLES
 from shared.errors import Conflict, FieldProblem, InvalidInput, WarroomError
 from shared.guard import api_keys, audit, sessions
@@ -136,7 +136,7 @@ async def invite(request: web.Request) -> web.StreamResponse:
 
 
 async def renew_link(request: web.Request) -> web.StreamResponse:
-    runtime, member_id = request.app[RUNTIME], request.match_info["id"]
+    runtime, member_id = request.app[RUNTIME], id_in_path(request)
     now, rules = runtime.clock.now(), runtime.settings.dashboard
     made: list[tuple[str, str]] = []
 
@@ -157,7 +157,7 @@ def _link_notice(request: web.Request, name: str, token: str) -> ShownOnce:
 
 
 async def change_role(request: web.Request) -> web.StreamResponse:
-    member_id, new_role = request.match_info["id"], (await form_of(request)).get("role", "")
+    member_id, new_role = id_in_path(request), (await form_of(request)).get("role", "")
     try:
         await _do(
             request,
@@ -172,7 +172,7 @@ async def change_role(request: web.Request) -> web.StreamResponse:
 
 
 async def change_access(request: web.Request) -> web.StreamResponse:
-    member_id, wanted = request.match_info["id"], (await form_of(request)).get("disabled")
+    member_id, wanted = id_in_path(request), (await form_of(request)).get("disabled")
     now = request.app[RUNTIME].clock.now()
     if wanted not in ("yes", "no"):
         raise InvalidInput("Say whether to disable the member.", [FieldProblem("disabled", "yes or no")])
@@ -191,7 +191,7 @@ async def change_access(request: web.Request) -> web.StreamResponse:
 
 
 async def end_session(request: web.Request) -> web.StreamResponse:
-    session_id = request.match_info["id"]
+    session_id = id_in_path(request)
     await _do(
         request, "session.end", f"session:{session_id}", lambda session: sessions.end_session(session, session_id)
     )
@@ -220,7 +220,7 @@ async def create_key(request: web.Request) -> web.StreamResponse:
 
 
 async def revoke_key(request: web.Request) -> web.StreamResponse:
-    key_id, now = request.match_info["id"], request.app[RUNTIME].clock.now()
+    key_id, now = id_in_path(request), request.app[RUNTIME].clock.now()
     await _do(request, "key.revoke", f"key:{key_id}", lambda session: api_keys.revoke_key(session, key_id, now))
     return back_to(PATH, "revoked")
 

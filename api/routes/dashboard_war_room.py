@@ -10,7 +10,7 @@ from api.dashboard_shell import make_shell
 from api.feedback_pages import Chip
 from api.live_streams import STREAMS
 from api.rendering import render
-from api.routing import RUNTIME, Route, role
+from api.routing import RUNTIME, Route, is_row_id, role
 from api.war_room_posts import KIND_TITLES, ShownPost, Wanted, load_page, render_posts, state_of
 from shared.config import Settings
 from shared.deliver.war_room import read_troubles
@@ -120,12 +120,12 @@ async def _may_still_read(request: web.Request, runtime: Runtime) -> bool | None
 def read_wanted(request: web.Request, settings: Settings) -> Wanted:
     query = request.query
     kind, site = query.get("kind", ""), query.get("site", "")
-    before = query.get("before", "")
+    before, voice = query.get("before", ""), query.get("voice", "")
     return Wanted(
         kind=kind if kind in KIND_TITLES else "",
         site=site if settings.site(site) else "",
         before_message=int(before) if before.isascii() and before.isdecimal() and len(before) < 19 else None,
-        before_voice=query.get("voice", "")[:26],
+        before_voice=voice if is_row_id(voice) else "",
     )
 
 

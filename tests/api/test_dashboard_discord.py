@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from api.server import serve
 from shared.clock import ManualClock
@@ -125,7 +125,7 @@ async def test_an_accounts_name_takes_over_nobody(team: Runtime, discord: Discor
     async with Browser(team) as other:
         assert (await come_back(other, **await agree(other)))[0] == 303
     async with team.store.read() as session:
-        members = (await session.execute(select(Member).order_by(Member.created_at))).scalars().all()
+        members = (await session.execute(select(Member).order_by(col(Member.created_at)))).scalars().all()
     assert sorted(member.role for member in members) == ["admin", "operator"]
 
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from shared.runtime import Runtime
 from shared.store.models import ApiKey, AuditEntry, Member
@@ -25,7 +25,7 @@ async def browser(api: RunningApi, runtime: Runtime) -> AsyncIterator[Browser]:
 
 async def actions(runtime: Runtime) -> list[str]:
     async with runtime.store.read() as session:
-        return list((await session.execute(select(AuditEntry.action).order_by(AuditEntry.id))).scalars())
+        return list((await session.execute(select(AuditEntry.action).order_by(col(AuditEntry.id)))).scalars())
 
 
 async def member_id(runtime: Runtime, name: str) -> str:

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from sqlmodel import select
+from sqlmodel import col, select
 
 from api.dashboard_address import safe_path
 from shared.clock import ManualClock
@@ -131,7 +131,7 @@ async def test_sign_ins_and_failures_are_on_record(browser: Browser, runtime: Ru
     await redeem(browser, "x" * 43)
     await browser.sign_in("Ada")
     async with runtime.store.read() as session:
-        actions = list((await session.execute(select(AuditEntry.action).order_by(AuditEntry.id))).scalars())
+        actions = list((await session.execute(select(AuditEntry.action).order_by(col(AuditEntry.id)))).scalars())
     assert actions == ["sign_in_failed", "sign_in"]
 
 
