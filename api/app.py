@@ -16,7 +16,7 @@ from api.error_responses import (
 )
 from api.live_streams import STREAMS, LiveStreams, close_streams
 from api.routes import ALL_ROUTES
-from api.routing import ACCESS_RULES, RUNTIME, access_of, add_routes, check_declared, refuse_undeclared
+from api.routing import ACCESS_RULES, RUNTIME, access_of, add_routes, refuse_undeclared
 from shared.errors import NotAllowed, WarroomError
 from shared.runtime import Runtime
 
@@ -41,7 +41,6 @@ def make_app(runtime: Runtime) -> web.Application:
     app[STREAMS] = LiveStreams()
     app.on_shutdown.append(close_streams)
     add_routes(app, ALL_ROUTES)
-    check_declared(app)
     app.on_startup.append(refuse_undeclared)
     app.on_response_prepare.append(add_headers)
     return app

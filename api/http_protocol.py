@@ -1,27 +1,49 @@
 """Answers to what is not HTTP: in our shape, with our headers, without a banner, a traceback or the sent bytes."""
 
+import asyncio
 import logging
+import resource
 from http import HTTPStatus
 
 from aiohttp import web
 
 from api.error_responses import HEADERS, problem_response
 
+WANTED_DESCRIPTORS = 16_384
+RESERVED_DESCRIPTORS = 128  # for the database, the bots, files and logs, whatever knocks at the door
+
 logger = logging.getLogger("warroom.http")
 
 
 class QuietRunner(web.AppRunner):
-    """Runs an application whose connections are handled by `QuietHandler`."""
+    """Runs an application whose connections are bounded in number and handled by `QuietHandler`."""
 
     async def _make_server(self) -> web.Server:
-        server = await super()._make_server()
-        server.__class__ = QuietServer  # aiohttp offers no other way to choose the class of its connections
-        return server
+        made = await super()._make_server()  # aiohttp offers no other way to choose the class of its connections
+        return QuietServer(made, most_connections())
 
 
 class QuietServer(web.Server):
+    def __init__(self, made: web.Server, most: int) -> None:
+        super().__init__(made.request_handler, request_factory=made.request_factory, **made._kwargs)
+        self._most = most
+
     def __call__(self) -> web.RequestHandler:
         return QuietHandler(self, loop=self._loop, **self._kwargs)
+
+    def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        super().connection_made(handler, transport)
+        if len(self._connections) > self._most:
+            transport.abort()
+
+
+def most_connections() -> int:
+    """As many as the descriptors of this process allow, after raising their soft limit."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = WANTED_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(WANTED_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    return max(RESERVED_DESCRIPTORS, wanted - RESERVED_DESCRIPTORS)
 
 
 class QuietHandler(web.RequestHandler):

@@ -73,15 +73,6 @@ def add_routes(app: web.Application, routes: Sequence[Route]) -> None:
         app[ACCESS_RULES][added.method, added.resource.canonical if added.resource else route.path] = route.access
 
 
-def check_declared(app: web.Application) -> None:
-    """Raises ValueError when the router knows a route that came past the table."""
-    for known in app.router.routes():
-        canonical = known.resource.canonical if known.resource else ""
-        method = "GET" if known.method == "HEAD" else known.method
-        if (method, canonical) not in app[ACCESS_RULES]:
-            raise ValueError(f"{known.method} {canonical} does not say who may use it")
-
-
 ACCESS_RULES: web.AppKey[dict[tuple[str, str], Access]] = web.AppKey("access_rules", dict)
 
 
