@@ -214,7 +214,7 @@
     document.addEventListener("keydown", (event) => {
       const inField = event.target.closest?.("input, select, textarea, [contenteditable], dialog[open]");
       if (event.ctrlKey || event.metaKey || event.altKey || inField || document.body.dataset.keys === "off") return;
-      const inRegion = event.target.closest?.("[role=region], summary");
+      const inRegion = event.target.closest?.("[role=region]");
       if (inRegion && event.key.startsWith("Arrow")) return; // a wide table scrolls with them
       const going = event.timeStamp - goingSince < KEY_PAUSE_MS;
       goingSince = -Infinity;
