@@ -68,6 +68,8 @@ async def stream(request: web.Request) -> web.StreamResponse:
     with streams.opened():
         response = web.StreamResponse(headers=STREAM_HEADERS)
         await response.prepare(request)
+        if request.method == "HEAD":
+            return response
         try:
             await response.write(f"retry: {RETRY_MS}\n\n".encode())
             await _send_changes(request, response, runtime, wanted, seen)

@@ -161,6 +161,11 @@ async def test_a_viewer_is_given_no_buttons(browser: Browser, runtime: Runtime) 
     assert "Open" in html
 
 
+async def test_asking_for_the_head_does_not_hang(browser: Browser) -> None:
+    async with asyncio.timeout(SOON_SECONDS):
+        assert (await browser.ask("HEAD", "/app/war-room/stream"))[0] == 200
+
+
 async def test_a_stop_ends_the_streams(runtime: Runtime) -> None:
     async with Browser(runtime) as browser:
         async with serve(runtime):
