@@ -54,9 +54,8 @@ async def browser_page_factory(chromium: Browser) -> AsyncIterator[PageFactory]:
     async def make(**options: Any) -> Page:
         context = await chromium.new_context(**options)
         contexts.append(context)
-        page = await context.new_page()
-        _watch(page)
-        return page
+        context.on("page", _watch)  # every tab, also one that is opened later
+        return await context.new_page()
 
     yield make
     for context in contexts:

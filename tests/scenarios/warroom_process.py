@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from pathlib import Path
@@ -39,8 +39,16 @@ def free_port() -> int:
 class WarroomProcess:
     """`python -m bot` with its own folder, port, clock file and configuration."""
 
-    def __init__(self, folder: Path, database_url: str, config: Mapping[str, Any], secrets: Mapping[str, str]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        database_url: str,
+        config: Mapping[str, Any],
+        secrets: Mapping[str, str],
+        arguments: Sequence[str] = (),
+    ) -> None:
         self.folder = folder
+        self._arguments = arguments
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self._clock_file = folder / "clock"
@@ -63,18 +71,18 @@ class WarroomProcess:
         self.settings: Settings = load_settings(self.environment)
         self.http: aiohttp.ClientSession
 
-    async def start(self) -> None:
+    async def start(self, seconds: float = START_SECONDS) -> None:
         """Starts the process and waits until it answers and leads."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", "bot"],
+                [sys.executable, "-W", "ignore", "-m", "bot", *self._arguments],
                 cwd=PROJECT_DIR,
                 env=self.environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        await self.until(self._leads, START_SECONDS)
+        await self.until(self._leads, seconds)
 
     async def _leads(self) -> bool:
         if self._process and self._process.poll() is not None:
@@ -168,9 +176,10 @@ async def running_warroom(
     secrets: Mapping[str, str] | None = None,
     *,
     start: bool = True,
+    arguments: Sequence[str] = (),
 ) -> AsyncIterator[WarroomProcess]:
     """A process of its own for one story; ends with it."""
-    process = WarroomProcess(folder, database_url, {**DEFAULT_CONFIG, **(config or {})}, secrets or {})
+    process = WarroomProcess(folder, database_url, {**DEFAULT_CONFIG, **(config or {})}, secrets or {}, arguments)
     async with aiohttp.ClientSession(process.base_url, timeout=aiohttp.ClientTimeout(total=30)) as http:
         process.http = http
         try:
