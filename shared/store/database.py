@@ -11,8 +11,6 @@ from pathlib import Path
 from typing import IO
 
 from sqlalchemy import text
-from sqlalchemy.exc import InterfaceError, OperationalError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engine
 
 from shared.config import Settings
@@ -52,8 +50,10 @@ class Store:
         try:
             async with AsyncSession(self._reading, expire_on_commit=False) as session:
                 yield session
-        except (OperationalError, InterfaceError, PoolTimeout, ConnectionRefusedError) as error:
-            raise CannotStore("The database does not answer right now. Please try again.") from error
+        except Exception as error:  # while connecting, the driver's own errors come unwrapped
+            if dialect.is_unavailable(error):
+                raise CannotStore("The database does not answer right now. Please try again.") from error
+            raise
 
     def _clean_after_erasing(self, topics: frozenset[str]) -> None:
         if ERASED in topics and (self._cleaning is None or self._cleaning.done()):

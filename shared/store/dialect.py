@@ -7,6 +7,8 @@ from typing import Any
 from sqlalchemy import Dialect, Insert, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlmodel import SQLModel
 
@@ -98,6 +100,20 @@ async def truncate_wal(engine: AsyncEngine) -> bool:
         return not busy
     finally:
         connection.close()
+
+
+# The first letters of what PostgreSQL says when it is away: connection lost, no resources, stopping or starting,
+# takes no connections.
+AWAY = ("08", "53", "57", "55000")
+
+
+def is_unavailable(error: BaseException) -> bool:
+    """Whether the database cannot be reached now, as the driver says it; while connecting it is not wrapped."""
+    if isinstance(error, OperationalError | InterfaceError | PoolTimeout | OSError):
+        return True
+    if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "").startswith(AWAY)
 
 
 def is_postgresql(dialect: Dialect) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from shared.errors import CannotStore
+from shared.store.dialect import is_unavailable
 
 logger = logging.getLogger(__name__)
 
@@ -177,8 +178,12 @@ class PostgresWriter(_Announcer):
             except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
                 raise CannotStore from error
             except DBAPIError as error:
-                if error.connection_invalidated:
+                if is_unavailable(error):
                     raise CannotStore from error
                 if getattr(error.orig, "sqlstate", None) not in DEADLOCK_STATES or not remaining:
                     raise
+            except Exception as error:  # while connecting, the driver's own errors come unwrapped
+                if is_unavailable(error):
+                    raise CannotStore from error
+                raise
         raise CannotStore
