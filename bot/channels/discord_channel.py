@@ -22,11 +22,11 @@ from bot.views.dynamic_button import PREFIX
 from bot.views.negative_note import note_view
 from bot.views.score_buttons import answer_view, question_text, question_view, words_view
 from shared import messages
-from shared.deliver.channel import PermanentFailure, RetryLater, Sent
+from shared.deliver.channel import NOT_WANTED, PermanentFailure, RetryLater, Sent
 from shared.deliver.discord_text import clean
 from shared.deliver.war_room import describe, late_minutes
 from shared.messages import DOUBT, WAR_ROOM, Doubt, parse_message
-from shared.store.models import Identity, OutboxMessage
+from shared.store.models import Identity, OutboxMessage, Person, Prompt, PromptState
 
 NAME = "discord"
 EDITABLE_FOR = timedelta(hours=1)
@@ -48,10 +48,16 @@ class DiscordChannel:
         self.destinations = frozenset({"discord_dm", "discord_channel", *({WAR_ROOM} if war_room else ())})
 
     async def send(self, row: OutboxMessage, message: messages.Message) -> Sent:
-        """A question that may have arrived is looked for before it is sent again, so a failure never doubles it."""
+        """A question that may have arrived is looked for before it is sent again, so a failure never doubles it.
+
+        One that was taken back and waited has a new row, so a direct question is looked for at its first try too.
+        """
         is_question = DOUBT.get(row.kind) is Doubt.NEVER_RESEND
-        if is_question and row.attempts > 1 and (found := await self.already_sent(row)):
-            return found
+        if isinstance(message, messages.PromptDirect | messages.PromptFallback):
+            await self._check_wanted(message)
+            may_stand = row.attempts > 1 or isinstance(message, messages.PromptDirect)
+            if may_stand and (found := await self.already_sent(row)):
+                return found
         try:
             async with asyncio.timeout(self._runtime.settings.delivery.send_timeout_seconds * OWN_SHARE_OF_TIME):
                 return await self._send(row, message)
@@ -138,6 +144,17 @@ class DiscordChannel:
         except discord.NotFound:
             pass  # somebody deleted the post: nothing is left to remove
         return Sent(NAME, channel_id, message_id)
+
+    async def _check_wanted(self, message: messages.PromptDirect | messages.PromptFallback) -> None:
+        """The person may have answered or refused while the question waited for another try."""
+        async with self._runtime.store.read() as session:
+            query = select(Prompt.state, Person.opted_in_at, Person.opted_out_at)
+            query = query.join(Person, col(Person.id) == col(Prompt.person_id))
+            found = (await session.execute(query.where(Prompt.id == message.prompt_id))).first()
+        if found is None or found[0] != PromptState.CLAIMED.value:
+            raise PermanentFailure("the question is answered or gone", NOT_WANTED)
+        if found[1] is None or found[2] is not None:
+            raise PermanentFailure("the person does not want to be asked", NOT_WANTED)
 
     async def _send_prompt(self, row: OutboxMessage, message: messages.PromptDirect) -> Sent:
         runtime = self._runtime

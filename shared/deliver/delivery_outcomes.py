@@ -90,7 +90,9 @@ async def _note_refused(
     session: AsyncSession, settings: Settings, row: OutboxMessage, failure: PermanentFailure, now: datetime
 ) -> OutboxState:
     prompt_id = _prompt_of(row)
-    if prompt_id is None and failure.code == NOT_WANTED:
+    if failure.code == NOT_WANTED:
+        if prompt_id is not None:
+            await prompts.withdraw(session, prompt_id, failure.reason, now)
         return await _move(session, row, OutboxState.SKIPPED, now, last_error=failure.reason[:ERROR_CHARACTERS])
     if prompt_id is None:
         return await _bury(session, row, failure.reason, now)

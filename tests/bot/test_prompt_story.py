@@ -2,6 +2,9 @@
 
 import asyncio
 
+from sqlalchemy import update
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from shared.store.models import Feedback, Identity, Person, Prompt
 from tests.bot.discord_stage import Stage
 from tests.discord_server import Message, faults
@@ -177,3 +180,50 @@ async def test_messages_between_two_sessions_are_read(stage: Stage) -> None:
             await asyncio.sleep(0.01)
     [feedback] = await stage.rows(Feedback)
     assert feedback.text == "Said while the line was dead."
+
+
+async def doubtful(stage: Stage) -> None:
+    """The question arrived, its answer was lost, and the next try is still to come."""
+    await opt_in(stage)
+    stage.clock.advance(days=7)
+    stage.server.faults.add("POST", "/channels/*/messages", faults.dropped_after())
+    await stage.enqueue_prompts()
+    await stage.deliver()
+    assert len(stage.messages_to(stage.mia)) == 1
+
+
+async def test_question_taken_back_over_night_after_a_lost_answer_is_not_asked_twice(stage: Stage) -> None:
+    await doubtful(stage)
+    stage.clock.advance(hours=12)
+    assert await stage.enqueue_prompts() == 0
+    assert [prompt.state for prompt in await stage.rows(Prompt)] == ["waiting"]
+    stage.clock.advance(hours=12)
+    await stage.enqueue_prompts()
+    await stage.deliver()
+    assert len(stage.messages_to(stage.mia)) == 1
+    assert [prompt.state for prompt in await stage.rows(Prompt)] == ["asked"]
+
+
+async def test_question_answered_before_its_next_try_is_not_asked_twice(stage: Stage) -> None:
+    await doubtful(stage)
+    await stage.press(stage.mia, stage.messages_to(stage.mia)[0], "5")
+    stage.clock.advance(minutes=1)
+    await stage.deliver()
+    assert len(stage.messages_to(stage.mia)) == 1
+    assert [prompt.state for prompt in await stage.rows(Prompt)] == ["answered"]
+
+
+async def test_who_opts_out_between_two_tries_is_not_written_to(stage: Stage) -> None:
+    await opt_in(stage)
+    stage.clock.advance(days=7)
+    await stage.enqueue_prompts()
+    opted_out = update(Person).values(opted_out_at=stage.clock.now())  # as it looks when the try was under way
+
+    async def refuse(session: AsyncSession) -> None:
+        await session.execute(opted_out)
+
+    await stage.runtime.store.writer.run(refuse)
+    await stage.deliver()
+    assert stage.messages_to(stage.mia) == []
+    assert len(stage.feedback_channel.messages) == 1
+    assert [prompt.state for prompt in await stage.rows(Prompt)] == ["cancelled"]

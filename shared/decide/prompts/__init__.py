@@ -22,6 +22,7 @@ from shared.decide.prompts.outcomes import (
     mark_uncertain,
     note_answer,
     pause_dm_opening,
+    withdraw,
 )
 from shared.decide.prompts.rules import PromptFacts, Verdict, may_ask
 
@@ -51,4 +52,5 @@ __all__ = [
     "pause_dm_opening",
     "paused_until",
     "prompt_counts",
+    "withdraw",
 ]

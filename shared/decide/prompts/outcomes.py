@@ -47,6 +47,12 @@ async def mark_uncertain(session: AsyncSession, prompt_id: str, error: str, now:
     return await move(session, prompt_id, [PromptState.CLAIMED], state=PromptState.UNCERTAIN.value, **values)
 
 
+async def withdraw(session: AsyncSession, prompt_id: str, reason: str, now: datetime) -> bool:
+    """Its person refused or went while it was being sent: not sent, and not sent any other way."""
+    values = {"ended_at": now, "last_error": reason[:ERROR_CHARACTERS], "outbox_id": None}
+    return await move(session, prompt_id, [PromptState.CLAIMED], state=PromptState.CANCELLED.value, **values)
+
+
 async def fall_back_from_dm(
     session: AsyncSession, settings: Settings, prompt_id: str, reason: str, now: datetime
 ) -> bool:
