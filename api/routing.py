@@ -42,14 +42,20 @@ def role(name: str) -> Access:
 
 @dataclass(frozen=True)
 class Operation:
-    """What OpenAPI says of a route: types of body and answer, and the statuses it gives."""
+    """What OpenAPI says of a route: types of query, body and answer, the statuses it gives, and an example of each."""
 
     summary: str
-    body: Any = None  # a pydantic model or msgspec Struct
+    query: Any = None  # a pydantic model
+    body: Any = None  # a pydantic model or msgspec Struct, or several of which one is sent
     body_types: tuple[str, ...] = ("application/json",)
-    answers: dict[int, str] = field(default_factory=dict)
+    answers: dict[int, str] = field(default_factory=dict)  # refusals, each a problem document
     answer: Any = None
     answer_status: int = 200
+    answer_type: str = "application/json"  # or the type of a plain answer without a schema
+    others: dict[int, str] = field(default_factory=dict)  # other good ends, without a body
+    takes_key: bool = False  # beside what the access rule says
+    example: Any = None  # of the body, or of the query
+    answer_example: Any = None
 
 
 @dataclass(frozen=True)

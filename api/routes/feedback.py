@@ -119,9 +119,17 @@ OPERATION = Operation(
         429: "too many; the sentence says how long to wait",
         503: "cannot store now; try again",
     },
+    others={
+        200: "the same id was sent before; the answer names it again",
+        202: "left out by a rule",
+        303: "a form: to the page that says thanks",
+    },
+    takes_key=True,
+    example={"site": "docs", "id": "4f1c9a7e2b60", "score": 4, "scale": "1-5", "text": "Step two was clear."},
+    answer_example={"id": "01jqz4c8kq6m2v0n5t7w9x1y3b"},
 )
 ROUTES = [
     Route("POST", "/feedback", take_feedback, INTAKE, OPERATION),
-    Route("POST", "/api/feedback", take_feedback, INTAKE),
+    Route("POST", "/api/feedback", take_feedback, INTAKE, OPERATION),
     Route("GET", "/thanks", show_thanks, PUBLIC),
 ]

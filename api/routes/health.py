@@ -2,17 +2,40 @@
 
 import asyncio
 import os
+from typing import Literal
 
 import psutil
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from pydantic import BaseModel
 
 from api.routing import PUBLIC, RUNTIME, Operation, Route
 from shared.runtime import Runtime
 from shared.store import outbox
 
 READY_SECONDS = 2.0
+
+
+class Health(BaseModel):
+    """The process answers."""
+
+    status: Literal["ok"]
+
+
+class Part(BaseModel):
+    """`ok` works, `off` is not switched on here, `down` should work and does not."""
+
+    state: Literal["ok", "off", "down"]
+    sentence: str
+
+
+class Readiness(BaseModel):
+    """Whether the store answers, whether this process leads, and how each part is."""
+
+    ready: bool
+    leader: bool
+    parts: dict[str, Part]
 
 
 async def answer_health(request: web.Request) -> web.Response:
@@ -93,8 +116,20 @@ def _process_numbers() -> list[GaugeMetricFamily]:
     return [memory, files]
 
 
+HEALTH = Operation("The process answers", answer=Health, answer_example={"status": "ok"})
+READY = Operation(
+    "Which part is down",
+    answer=Readiness,
+    others={503: "the store does not answer; the body says the same"},
+    answer_example={
+        "ready": True,
+        "leader": True,
+        "parts": {"discord": {"state": "down", "sentence": "Discord lost the connection; it is being restored."}},
+    },
+)
+METRICS = Operation("Numbers for Prometheus", answer_type="text/plain")
 ROUTES = [
-    Route("GET", "/healthz", answer_health, PUBLIC, Operation("The process answers")),
-    Route("GET", "/readyz", answer_ready, PUBLIC, Operation("Which part is down", answers={503: "not ready"})),
-    Route("GET", "/metrics", answer_metrics, PUBLIC, Operation("Numbers for Prometheus")),
+    Route("GET", "/healthz", answer_health, PUBLIC, HEALTH),
+    Route("GET", "/readyz", answer_ready, PUBLIC, READY),
+    Route("GET", "/metrics", answer_metrics, PUBLIC, METRICS),
 ]

@@ -1,5 +1,6 @@
 """`/openapi.json`: OpenAPI 3.1, generated from the types that parse the bodies."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,6 +12,7 @@ from api.routing import PUBLIC, RUNTIME, Operation, Route
 
 REF = "#/components/schemas/{name}"
 PARAMETER = {"type": "string", "maxLength": 64}
+NAME_OF_PATH = str.maketrans({"/": "_", "{": None, "}": None})
 
 
 class Problem(BaseModel):
@@ -23,13 +25,22 @@ class Problem(BaseModel):
     errors: list[dict[str, str]] = []
 
 
+class OpenApiDocument(BaseModel):
+    """As the OpenAPI specification 3.1 says."""
+
+    openapi: str
+    info: dict[str, str]
+    paths: dict[str, Any]
+    components: dict[str, Any]
+
+
 def make_document(routes: list[Route], base_url: str) -> dict[str, Any]:
     """The document of all routes that describe themselves."""
     described = [(route, route.operation) for route in routes if route.operation is not None]
     paths: dict[str, Any] = {}
     for route, operation in described:
         paths.setdefault(route.path, {})[route.method.lower()] = _operation(route, operation)
-    types = [kind for _, operation in described for kind in (operation.body, operation.answer) if kind is not None]
+    types = [kind for _, operation in described for kind in (*_bodies(operation), operation.answer) if kind is not None]
     return {
         "openapi": "3.1.0",
         "info": {"title": "Warroom", "version": "1", "description": "Events, feedback and questions."},
@@ -45,35 +56,67 @@ def make_document(routes: list[Route], base_url: str) -> dict[str, Any]:
 def _operation(route: Route, operation: Operation) -> dict[str, Any]:
     described: dict[str, Any] = {
         "summary": operation.summary,
-        "operationId": f"{route.method.lower()}{route.path.replace('/', '_').replace('{', '').replace('}', '')}",
-        "responses": {str(operation.answer_status): _answer(operation)},
+        "operationId": f"{route.method.lower()}{route.path.translate(NAME_OF_PATH)}",
+        "responses": _responses(operation),
     }
-    for status, meaning in operation.answers.items():
-        described["responses"][str(status)] = {"description": meaning, **_content("application/problem+json", Problem)}
-    if names := [part[1:-1] for part in route.path.split("/") if part.startswith("{")]:
-        described["parameters"] = [{"name": n, "in": "path", "required": True, "schema": PARAMETER} for n in names]
-    if operation.body is not None:
-        content = {kind: _schema_of(operation.body) for kind in operation.body_types}
+    if parameters := [*_in_path(route), *_in_query(operation)]:
+        described["parameters"] = parameters
+    if bodies := _bodies(operation):
+        content = {kind: _content_of(bodies, operation.example) for kind in operation.body_types}
         described["requestBody"] = {"required": True, "content": content}
     if route.access.kind == "key":
         described["security"] = [{"key": []}]
-    elif route.access.kind == "intake":
+    elif operation.takes_key:
         described["security"] = [{}, {"key": []}]
     return described
 
 
+def _responses(operation: Operation) -> dict[str, Any]:
+    responses: dict[str, Any] = {str(operation.answer_status): _answer(operation)}
+    for status, meaning in operation.others.items():
+        responses[str(status)] = {"description": meaning}
+    for status, meaning in operation.answers.items():
+        content = {"application/problem+json": _content_of([Problem], None)}
+        responses[str(status)] = {"description": meaning, "content": content}
+    return responses
+
+
 def _answer(operation: Operation) -> dict[str, Any]:
-    if operation.answer is None:
-        return {"description": "done"}
-    return {"description": "done", **_content("application/json", operation.answer)}
+    if operation.answer is not None:
+        content = {operation.answer_type: _content_of([operation.answer], operation.answer_example)}
+        return {"description": "done", "content": content}
+    if operation.answer_type != "application/json":
+        return {"description": "done", "content": {operation.answer_type: {"schema": {"type": "string"}}}}
+    return {"description": "done"}
 
 
-def _content(kind: str, model: Any) -> dict[str, Any]:
-    return {"content": {kind: _schema_of(model)}}
+def _in_path(route: Route) -> list[dict[str, Any]]:
+    names = [part[1:-1] for part in route.path.split("/") if part.startswith("{")]
+    return [{"name": name, "in": "path", "required": True, "schema": PARAMETER} for name in names]
 
 
-def _schema_of(model: Any) -> dict[str, Any]:
-    return {"schema": {"$ref": REF.format(name=model.__name__)}}
+def _in_query(operation: Operation) -> list[dict[str, Any]]:
+    if operation.query is None:
+        return []
+    schema = operation.query.model_json_schema()
+    example = operation.example or {}
+    return [
+        {"name": name, "in": "query", "required": name in schema.get("required", []), "schema": kind}
+        | ({"example": example[name]} if name in example else {})
+        for name, kind in schema["properties"].items()
+    ]
+
+
+def _bodies(operation: Operation) -> Sequence[Any]:
+    if operation.body is None:
+        return []
+    return operation.body if isinstance(operation.body, tuple) else [operation.body]
+
+
+def _content_of(models: Sequence[Any], example: Any) -> dict[str, Any]:
+    references = [{"$ref": REF.format(name=model.__name__)} for model in models]
+    content: dict[str, Any] = {"schema": references[0] if len(references) == 1 else {"anyOf": references}}
+    return content if example is None else {**content, "example": example}
 
 
 def _schemas(types: list[Any]) -> dict[str, Any]:
@@ -91,4 +134,6 @@ async def answer_document(request: web.Request) -> web.Response:
     return web.json_response(make_document(ALL_ROUTES, request.app[RUNTIME].settings.base_url))
 
 
-ROUTES = [Route("GET", "/openapi.json", answer_document, PUBLIC)]
+ROUTES = [
+    Route("GET", "/openapi.json", answer_document, PUBLIC, Operation("This description", answer=OpenApiDocument)),
+]

@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from aiohttp import web
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, RootModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.authentication import address_of, current_key
@@ -36,6 +36,10 @@ class PersonRequest(BaseModel):
     person: ConsentedId | None = None
     platform: Literal["web", "discord", "x"] | None = None
     external_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+
+
+class ExportedPerson(RootModel[dict[str, list[dict[str, Any]]]]):
+    """Each table with the person's rows, every column."""
 
 
 class ErasedAnswer(BaseModel):
@@ -128,7 +132,7 @@ async def _person_id(session: AsyncSession, platform: str, external_id: str, key
     return found[1].id
 
 
-def _operation(summary: str, answer: Any = None) -> Operation:
+def _operation(summary: str, answer: Any, example: Any) -> Operation:
     answers = {
         400: "it is not said who this is about",
         401: "the key is not valid",
@@ -136,11 +140,24 @@ def _operation(summary: str, answer: Any = None) -> Operation:
         404: "nothing is stored about this person",
         429: "too many tries",
     }
-    return Operation(summary, body=PersonRequest, answer=answer, answers=answers)
+    asked = {"site": "docs", "person": "5b2f0c9d41e8"}
+    return Operation(
+        summary,
+        body=PersonRequest,
+        answer=answer,
+        answers=answers,
+        takes_key=True,
+        example=asked,
+        answer_example=example,
+    )
 
 
+EXPORT = _operation(
+    "Everything stored about a person", ExportedPerson, {"person": [{"id": "01jqz4c8kq6m2v0n5t7w9x1y3b"}]}
+)
+ERASE = _operation("Erase a person", ErasedAnswer, {"erased": True, "rows": {"feedback": 2, "prompt": 1}, "posts": 1})
 ROUTES = [
     Route("GET", "/privacy", show_privacy, PUBLIC),
-    Route("POST", "/api/v1/privacy/export", export_data, PUBLIC, _operation("Everything stored about a person")),
-    Route("POST", "/api/v1/privacy/erase", erase_data, PUBLIC, _operation("Erase a person", ErasedAnswer)),
+    Route("POST", "/api/v1/privacy/export", export_data, PUBLIC, EXPORT),
+    Route("POST", "/api/v1/privacy/erase", erase_data, PUBLIC, ERASE),
 ]

@@ -65,6 +65,26 @@ class DueAnswer(BaseModel):
     due_at: datetime | None = None
 
 
+class Scale(BaseModel):
+    """The score's range, with the words at its ends."""
+
+    min: int
+    max: int
+    low: str
+    high: str
+
+
+class Question(BaseModel):
+    """The question as the widget shows it, in the visitor's language."""
+
+    prompt: str
+    survey: str
+    question: str
+    scale: Scale
+    text_label: str
+    texts: dict[str, str]
+
+
 async def next_question(request: web.Request) -> web.Response:
     """200 with the one question of this visitor, which counts as asked from now on; else 204."""
     runtime = request.app[RUNTIME]
@@ -146,31 +166,40 @@ async def make_due(request: web.Request) -> web.Response:
     return web.json_response(answer.model_dump(mode="json"))
 
 
+NEXT = Operation(
+    "The one question of this visitor, if there is one; it counts as asked from now on",
+    query=AskForQuestion,
+    others={204: "no question now"},
+    answers={400: "a field is not as it must be"},
+    answer=Question,
+    example={"site": "docs", "person": "5b2f0c9d41e8", "language": "en", "zone": "Europe/Berlin"},
+    answer_example={
+        "prompt": "01jqz4c8kq6m2v0n5t7w9x1y3b",
+        "survey": "day7",
+        "question": "You have been using Example Docs for a week. How is it going?",
+        "scale": {"min": 1, "max": 5, "low": "Very bad", "high": "Very good"},
+        "text_label": "What should we do better, or keep as it is?",
+        "texts": {"send": "Send", "later": "Not now", "thanks": "Thank you! The team reads every answer."},
+    },
+)
+DISMISS = Operation(
+    "Put a question off, or refuse to be asked again",
+    body=Dismissal,
+    body_types=("application/json", "text/plain"),
+    answer_status=204,
+    answers={400: "a field is not as it must be", 404: "not this person's question"},
+    example={"site": "docs", "person": "5b2f0c9d41e8", "how": "later"},
+)
+DUE = Operation(
+    "Make a person due for the day-7 question",
+    body=DueRequest,
+    answer=DueAnswer,
+    answers={400: "a field is not as it must be", 401: "no valid key", 403: "the key lacks the scope"},
+    example={"platform": "discord", "external_id": "123456789012345678"},
+    answer_example={"state": "due", "prompt": "01jqz4c8kq6m2v0n5t7w9x1y3b", "due_at": "2026-03-11T12:00:00Z"},
+)
 ROUTES = [
-    Route("GET", "/prompts/next", next_question, INTAKE),
-    Route(
-        "POST",
-        "/prompts/{id}/dismiss",
-        dismiss_question,
-        INTAKE,
-        Operation(
-            "Put a question off, or refuse to be asked again",
-            body=Dismissal,
-            body_types=("application/json", "text/plain"),
-            answer_status=204,
-            answers={400: "a field is not as it must be", 404: "not this person's question"},
-        ),
-    ),
-    Route(
-        "POST",
-        "/api/v1/prompts/due",
-        make_due,
-        key_scope("prompts:write"),
-        Operation(
-            "Make a person due for the day-7 question",
-            body=DueRequest,
-            answer=DueAnswer,
-            answers={400: "a field is not as it must be", 401: "no valid key", 403: "the key lacks the scope"},
-        ),
-    ),
+    Route("GET", "/prompts/next", next_question, INTAKE, NEXT),
+    Route("POST", "/prompts/{id}/dismiss", dismiss_question, INTAKE, DISMISS),
+    Route("POST", "/api/v1/prompts/due", make_due, key_scope("prompts:write"), DUE),
 ]

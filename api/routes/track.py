@@ -9,7 +9,7 @@ from api.authentication import address_of, current_key
 from api.request_body import read_json_bytes
 from api.routing import INTAKE, RUNTIME, Operation, Route
 from shared.errors import NotAllowed
-from shared.ingest.event_fields import TrackBatch
+from shared.ingest.event_fields import FlatEvent, TrackBatch
 from shared.ingest.events import Sender, TrackOutcome
 from shared.ingest.noise_filter import opted_out
 
@@ -59,7 +59,7 @@ def _answer(outcome: TrackOutcome) -> web.Response:
 
 OPERATION = Operation(
     summary="Take one event or a batch of up to 100",
-    body=TrackBatch,
+    body=(TrackBatch, FlatEvent),
     body_types=("application/json", "text/plain"),
     answer=TrackAnswer,
     answer_status=202,
@@ -72,8 +72,14 @@ OPERATION = Operation(
         429: "the key has sent too many",
         503: "cannot store now; try again",
     },
+    takes_key=True,
+    example={
+        "site": "docs",
+        "events": [{"id": "4f1c9a7e2b60", "name": "page_view", "view": "v-7d21c0", "page": "/start", "marked": True}],
+    },
+    answer_example={"stored": 1, "repeated": 0, "dropped": [{"index": 1, "field": "page", "reason": "is missing"}]},
 )
 ROUTES = [
     Route("POST", "/track", take_events, INTAKE, OPERATION),
-    Route("POST", "/api/track", take_events, INTAKE),
+    Route("POST", "/api/track", take_events, INTAKE, OPERATION),
 ]
