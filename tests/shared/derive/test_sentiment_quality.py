@@ -7,9 +7,11 @@ this scorer at 0.05    stackoverflow .81  / .018   pullrequests .62  / .09    tw
 
 import json
 from pathlib import Path
+from statistics import pstdev
 
 import pytest
 
+from shared.derive.kpis.wording import SPREADS
 from shared.derive.sentiment import score_sentiment
 
 _FOLDER = Path(__file__).parents[2] / "data" / "sentiment_dev"
@@ -34,6 +36,15 @@ def test_hardly_any_english_text_is_taken_for_another_language() -> None:
     ]
     refused = sum(score_sentiment(row["text"]).not_scored_reason == "language" for row in rows)
     assert refused / len(rows) < 0.01
+
+
+def test_changes_are_judged_by_a_spread_that_texts_have() -> None:
+    """Pull requests .40, Stack Overflow .55, tweets .53: the widest counts, so that chance is never told as change."""
+    spreads = []
+    for path in sorted(_FOLDER.glob("*.jsonl")):
+        scores = [score_sentiment(json.loads(line)["text"]).compound for line in path.read_text("utf-8").splitlines()]
+        spreads.append(pstdev([score for score in scores if score is not None]))
+    assert min(spreads) < SPREADS["compound"] == pytest.approx(max(spreads), abs=0.01)
 
 
 def measure_macro_f1(pairs: list[tuple[str, str]]) -> float:
