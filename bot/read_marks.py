@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -23,6 +24,12 @@ async def note_read(session: AsyncSession, channel_id: int, message_id: int, now
     if int(mark.last_id) < message_id:
         mark.last_id, mark.changed_at = str(message_id), now
         session.add(mark)
+
+
+async def forget_old(session: AsyncSession, now: datetime) -> None:
+    """Drops the marks of conversations that nobody watches any more."""
+    is_old = col(ReadMark.place).startswith(PLACE) & (col(ReadMark.changed_at) <= now - WATCHED_FOR)
+    await session.execute(delete(ReadMark).where(is_old))
 
 
 async def watched_channels(session: AsyncSession, now: datetime) -> Sequence[tuple[int, int]]:

@@ -6,6 +6,7 @@ Nothing of this belongs into `on_ready`, which fires again and again.
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import aiohttp
@@ -15,7 +16,8 @@ from discord.ext import commands
 from bot.channels.discord_channel import DiscordChannel
 from bot.cogs.conversations import ConversationsCog
 from bot.cogs.standing_message import StandingMessageCog
-from bot.read_marks import watched_channels
+from bot.read_marks import forget_old, watched_channels
+from shared.errors import CannotStore
 
 if TYPE_CHECKING:
     from bot.discord_client import WarroomClient
@@ -67,8 +69,11 @@ class OpeningCog(commands.Cog):
             logger.exception("the opening of Discord was not complete")
 
     async def _watched(self) -> Watched:
-        async with self.client.runtime.store.read() as session:
-            return await watched_channels(session, self.client.runtime.clock.now())
+        store, now = self.client.runtime.store, self.client.runtime.clock.now()
+        with suppress(CannotStore):  # the next connection tidies up
+            await store.writer.run(lambda session: forget_old(session, now))
+        async with store.read() as session:
+            return await watched_channels(session, now)
 
     async def _catch_up(self, watched: Watched) -> None:
         """Replies in direct conversations that were written while nobody listened."""

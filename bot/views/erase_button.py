@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.replies import Answer
 from bot.views.dynamic_button import PREFIX, Handled, button, view_of
-from shared.ingest.erasure import erase_person
+from shared.ingest.erasure import erase_person, suppress_identity
 from shared.ingest.identities import find_identity
 from shared.store.models import Platform
 from shared.texts import Texts
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bot.discord_client import WarroomClient
 
 ERASE_ID = f"{PREFIX}:erase"
+SELF = "self"  # on record: who asked is what is being erased
 
 
 class EraseButton(Handled, discord.ui.DynamicItem[discord.ui.Button[Any]], template=ERASE_ID):
@@ -41,10 +42,10 @@ class EraseButton(Handled, discord.ui.DynamicItem[discord.ui.Button[Any]], templ
 
         async def unit(session: AsyncSession) -> None:
             known = await find_identity(session, Platform.DISCORD.value, user_id)
-            if known is not None:
-                person_id = known[1].id
-                key = runtime.instance_key
-                await erase_person(session, runtime.settings, key, person_id, f"person:{person_id}", now)
+            if known is None:
+                await suppress_identity(session, runtime.instance_key, Platform.DISCORD.value, user_id, now)
+            else:
+                await erase_person(session, runtime.settings, runtime.instance_key, known[1].id, SELF, now)
 
         await runtime.store.writer.run(unit)
         await answer.replace(answer.text("erase_done"))

@@ -2,7 +2,17 @@
 
 import json
 
-from shared.store.models import Feedback, Identity, OutboxMessage, Person, Prompt, ReadMark, Suppression, UsageDay
+from shared.store.models import (
+    AuditEntry,
+    Feedback,
+    Identity,
+    OutboxMessage,
+    Person,
+    Prompt,
+    ReadMark,
+    Suppression,
+    UsageDay,
+)
 from tests.bot.discord_stage import Stage
 
 
@@ -134,6 +144,23 @@ async def test_erase_removes_everything_and_edits_our_posts(stage: Stage) -> Non
     for table in (Feedback, Identity, Person, UsageDay):
         assert await stage.rows(table) == []
     assert len(await stage.rows(Suppression)) == 1
+
+
+async def test_the_record_of_an_erasure_names_nobody(stage: Stage) -> None:
+    await send(stage, "Erase me.")
+    await stage.settle()
+    confirm = await stage.server.slash(stage.mia, "privacy erase", channel=stage.feedback_channel)
+    await stage.press(stage.mia, confirm, "Erase everything")
+    [entry] = await stage.rows(AuditEntry)
+    assert (entry.actor, entry.action, entry.target) == ("self", "person.erase", "")
+
+
+async def test_who_erases_before_anything_is_stored_is_not_asked_either(stage: Stage) -> None:
+    confirm = await stage.server.slash(stage.mia, "privacy erase", channel=stage.feedback_channel)
+    told = await stage.press(stage.mia, confirm, "Erase everything")
+    assert "not be asked again" in told.content
+    assert len(await stage.rows(Suppression)) == 1
+    assert await stage.rows(Person) == []
 
 
 async def test_mention_of_the_bot_is_feedback(stage: Stage) -> None:

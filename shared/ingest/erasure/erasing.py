@@ -18,7 +18,7 @@ from shared.guard import audit
 from shared.identifiers import new_id
 from shared.ingest.erasure.posts import remove_from_posts, remove_mentions
 from shared.ingest.erasure.rows import ROWS_OF_A_PERSON, Subject, load_subject
-from shared.ingest.feedback import TOPIC, person_bucket
+from shared.ingest.feedback import TOPIC, passer_on_bucket, person_bucket
 from shared.store.dialect import insert_if_new
 from shared.store.models import (
     AuditEntry,
@@ -31,6 +31,7 @@ from shared.store.models import (
     Prompt,
     Quote,
     RateWindow,
+    ReadMark,
     Suppression,
     UsageDay,
     VisitorDay,
@@ -39,7 +40,7 @@ from shared.store.people import identity_hash
 from shared.store.writer import ERASED, note_topic
 
 GONE = "erased"
-MESSAGES_AND_USAGE: tuple[type[SQLModel], ...] = (Quote, OutboxMessage, Prompt, UsageDay)
+MESSAGES_AND_USAGE: tuple[type[SQLModel], ...] = (Quote, OutboxMessage, Prompt, UsageDay, ReadMark)
 THE_PERSON: tuple[type[SQLModel], ...] = (Identity, Person)
 
 
@@ -57,7 +58,7 @@ async def erase_person(
     """Everything in one unit of work: all of it happens or none. Raises `NotFound` for an unknown person."""
     subject = await load_subject(session, person_id)
     posts = await remove_from_posts(session, subject, now) + await remove_mentions(session, subject, now)
-    await _forget_limits(session, subject)
+    await _forget_limits(session, key, subject)
     removed = await _remove_feedback(session, subject)
     removed["event"] = await _remove_events(session, subject)
     await _unlink_visits(session, subject, now)
@@ -110,10 +111,12 @@ async def _unlink_visits(session: AsyncSession, subject: Subject, now: datetime)
         await _execute(session, update(VisitorDay).where(*this_one).values(person_id=None, visitor=new_id(now)))
 
 
-async def _forget_limits(session: AsyncSession, subject: Subject) -> None:
+async def _forget_limits(session: AsyncSession, key: bytes, subject: Subject) -> None:
     visitors = await session.execute(select(Feedback.visitor).where(col(Feedback.id).in_(subject.feedback_ids)))
     buckets = [f"feedback:{person_bucket(subject.person_id)}"]
     buckets += [f"feedback:visitor:{visitor}" for visitor in visitors.scalars() if visitor]
+    accounts = [f"{identity.platform}:{identity.external_id}" for identity in subject.identities]
+    buckets += [f"feedback:{passer_on_bucket(key, account)}" for account in accounts]
     await _execute(session, delete(RateWindow).where(col(RateWindow.bucket).in_(buckets)))
 
 
@@ -128,8 +131,13 @@ async def _clear_audit(session: AsyncSession, key: bytes, subject: Subject) -> N
 
 async def _suppress(session: AsyncSession, key: bytes, subject: Subject, now: datetime) -> None:
     for identity in subject.identities:
-        hashed = identity_hash(key, identity.platform, identity.external_id)
-        await insert_if_new(session, Suppression(identity_hash=hashed, created_at=now))
+        await suppress_identity(session, key, identity.platform, identity.external_id, now)
+
+
+async def suppress_identity(session: AsyncSession, key: bytes, platform: str, external_id: str, now: datetime) -> None:
+    """The one trace that stays, so that nobody is asked again; also of who asked for it without being known."""
+    hashed = identity_hash(key, platform, external_id)
+    await insert_if_new(session, Suppression(identity_hash=hashed, created_at=now))
 
 
 async def _delete(session: AsyncSession, table: type[SQLModel], subject: Subject) -> int:

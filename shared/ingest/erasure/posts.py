@@ -29,7 +29,7 @@ async def remove_from_posts(session: AsyncSession, subject: Subject, now: dateti
     edits = 0
     for row in rows:
         message = parse_message(row.payload)
-        if isinstance(message, NegativeFeedback) and row.state in NEVER_POSTED:
+        if isinstance(message, NegativeFeedback) and _was_never_posted(row):
             await session.execute(delete(OutboxMessage).where(col(OutboxMessage.id) == row.id))
             continue
         values: dict[str, Any] = {
@@ -54,9 +54,14 @@ async def remove_mentions(session: AsyncSession, subject: Subject, now: datetime
     return sum([await _enqueue_edit(session, row, now) for row in rows])
 
 
+def _was_never_posted(row: OutboxMessage) -> bool:
+    """What waits after a failed try may stand in the channel: it is sent again without the words, then edited."""
+    return row.state in NEVER_POSTED and not (row.state == OutboxState.PENDING.value and row.attempts)
+
+
 async def _enqueue_edit(session: AsyncSession, row: OutboxMessage, now: datetime) -> bool:
     """In the lane of the post, so that it comes after a sending that is under way."""
-    if row.state in NEVER_POSTED or row.sent_through == CONSOLE or row.id is None:
+    if _was_never_posted(row) or row.sent_through == CONSOLE or row.id is None:
         return False
     removal = PostRemoval(outbox_id=row.id, channel_id=row.channel_id or "", message_id=row.message_id or "")
     key = f"removal:{row.id}:{now.isoformat()}"

@@ -18,6 +18,7 @@ from shared.store.models import (
     Person,
     Prompt,
     Quote,
+    ReadMark,
     UsageDay,
     VisitorDay,
 )
@@ -35,6 +36,12 @@ class Subject:
     @property
     def identity_ids(self) -> list[str]:
         return [identity.id for identity in self.identities]
+
+    @property
+    def conversations(self) -> list[str]:
+        """The places under which their direct conversations are watched."""
+        known = [identity for identity in self.identities if identity.dm_channel_id is not None]
+        return [f"{identity.platform}:{identity.dm_channel_id}" for identity in known]
 
     @property
     def all_ids(self) -> list[str]:
@@ -82,4 +89,5 @@ ROWS_OF_A_PERSON: dict[type[SQLModel], Callable[[Subject], ColumnElement[bool]]]
     VisitorDay: _by_person(VisitorDay),
     OutboxMessage: messages_to,
     AuditEntry: _audit_of,
+    ReadMark: lambda subject: col(ReadMark.place).in_(subject.conversations),
 }

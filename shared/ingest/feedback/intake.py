@@ -173,11 +173,7 @@ class FeedbackIntake:
         buckets = [("all", limits.feedback_overall_minute, MINUTE_SECONDS)]
         if sender.limited_as is not None:
             buckets.append(
-                (
-                    f"by:{keyed_hash(self._key, 'limit', sender.limited_as)}",
-                    limits.feedback_per_person_hour,
-                    HOUR_SECONDS,
-                )
+                (passer_on_bucket(self._key, sender.limited_as), limits.feedback_per_person_hour, HOUR_SECONDS)
             )
         elif author.person_id is not None:
             buckets.append((person_bucket(author.person_id), limits.feedback_per_person_hour, HOUR_SECONDS))
@@ -250,6 +246,11 @@ class FeedbackIntake:
 def person_bucket(person_id: str) -> str:
     """The limit of one known person; erasing removes it."""
     return f"person:{person_id}"
+
+
+def passer_on_bucket(key: bytes, account: str) -> str:
+    """The limit of who passes on what others wrote; erasing removes it."""
+    return f"by:{keyed_hash(key, 'limit', account)}"
 
 
 def _repeater(sent: _Sent, author: _Author) -> str | None:

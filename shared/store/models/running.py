@@ -75,10 +75,10 @@ class StandingMessage(SQLModel, table=True):
 
 
 class ReadMark(SQLModel, table=True):
-    """The last message read in a watched place, so that an outage is caught up."""
+    """The last message read in a watched place, so that an outage is caught up. A direct conversation is a person's."""
 
     __tablename__ = "read_mark"
-    erasure: ClassVar = Erasure.KEEP
+    erasure: ClassVar = Erasure.DELETE
 
     place: str = Field(primary_key=True)  # discord:<channel id>, x:mentions, x:messages
     last_id: str

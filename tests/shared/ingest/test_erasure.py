@@ -177,6 +177,26 @@ async def test_a_note_that_waits_is_dropped(desk: Desk) -> None:
     assert (len(await desk.notes()), erased.posts) == (1, 0)
 
 
+async def test_a_note_whose_try_failed_may_stand_there_and_is_edited(desk: Desk) -> None:
+    person_id = await live(desk)
+    await mark_all(desk, state="pending", attempts=1)
+    assert (await erase(desk, person_id)).posts == 1
+    assert "xylophone" not in await dump(desk)
+
+
+async def test_marks_and_limits_of_the_person_go(desk: Desk) -> None:
+    await desk.opt_in("ada")
+    identity = await desk.identity()
+    await desk.change(identity, dm_channel_id="77")
+    for place in ("discord:77", "discord:78", "x:mentions"):
+        await desk.change(models.ReadMark(place=place, last_id="1", changed_at=desk.clock.now()))
+    await desk.send("Fine by me", desk.member(limited_as="discord:ada", counts_as_usage=False))
+    assert len((await desk.run(export_person, identity.person_id))["read_mark"]) == 1
+    await erase(desk, identity.person_id)
+    assert {mark.place for mark in await desk.rows(models.ReadMark)} == {"discord:78", "x:mentions"}
+    assert {window.bucket for window in await desk.rows(models.RateWindow)} == {"feedback:all"}
+
+
 async def test_a_posted_quote_is_edited_in_its_lane(desk: Desk) -> None:
     person_id = await live(desk)
     mine, other = await feedback_of(desk, person_id), None
