@@ -1,0 +1,66 @@
+"""Counts of answers, drops and lags: flushed once, kept while the store is away, bounded."""
+
+import pytest
+from sqlmodel import select
+
+from shared.clock import ManualClock
+from shared.errors import CannotStore
+from shared.ingest import intake_meter
+from shared.ingest.intake_meter import IntakeMeter
+from shared.store.database import Store
+from shared.store.models import Rollup
+
+
+async def counts(store: Store) -> dict[tuple[str, str, str], int]:
+    async with store.read() as session:
+        rows = (await session.execute(select(Rollup))).scalars()
+        return {(row.site, row.measure, row.key): row.count for row in rows}
+
+
+async def test_a_flush_moves_everything_once(store: Store, clock: ManualClock) -> None:
+    meter = IntakeMeter(clock)
+    meter.answer("track", 202)
+    meter.answer("track", 204)
+    meter.answer("feedback", 503)
+    meter.drop("docs", "bot", 3)
+    meter.drop("docs", "gpc", 0)
+    for seconds in (0.0004, 0.0015, 0.9, 61.0, -1.0):
+        meter.lag(seconds)
+    assert await meter.flush(store) == 7
+    assert await meter.flush(store) == 0
+    assert await counts(store) == {
+        ("", "answer", "track:2xx"): 2,
+        ("", "answer", "feedback:5xx"): 1,
+        ("docs", "drop", "bot"): 3,
+        ("", "lag_ms", "1"): 2,
+        ("", "lag_ms", "2"): 1,
+        ("", "lag_ms", "1000"): 1,
+        ("", "lag_ms", "inf"): 1,
+    }
+
+
+async def test_two_flushes_add_up(store: Store, clock: ManualClock) -> None:
+    meter = IntakeMeter(clock)
+    for _ in range(2):
+        meter.answer("track", 202)
+        await meter.flush(store)
+    assert await counts(store) == {("", "answer", "track:2xx"): 2}
+    assert meter.totals["answer", "track:2xx"] == 2
+
+
+async def test_counts_wait_for_the_store(settings, store: Store, clock: ManualClock) -> None:
+    meter = IntakeMeter(clock)
+    meter.answer("track", 503)
+    await store.writer.close()
+    for _ in range(2):
+        with pytest.raises(CannotStore):
+            await meter.flush(store)
+    assert sum(meter._counts.values()) == 1
+
+
+async def test_made_up_reasons_fill_no_memory(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(intake_meter, "LIMIT", 10)
+    meter = IntakeMeter(clock)
+    for number in range(50):
+        meter.drop("docs", str(number))
+    assert len(meter._counts) == len(meter.totals) == 10
