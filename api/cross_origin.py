@@ -39,8 +39,11 @@ def add_cors(request: web.Request, response: web.StreamResponse) -> None:
         response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
 
 
-def is_site_origin(request: web.Request, origin: str) -> bool:
-    """Whether an origin is our own or a host of a configured site, by https unless it is loopback."""
+def is_site_origin(request: web.Request, origin: str, site_key: str | None = None) -> bool:
+    """Whether an origin is our own or a host of a configured site (of that one if named), by https unless loopback.
+
+    A site that does not exist has no hosts to check: what is said about it is dropped anyway.
+    """
     settings = request.app[RUNTIME].settings
     if origin == settings.base_url:
         return True
@@ -53,7 +56,8 @@ def is_site_origin(request: web.Request, origin: str) -> bool:
         return False
     if parts.scheme == "http" and not is_loopback_host(host):
         return False
-    hosts = {known for site in settings.sites for known in site.hosts}
+    named = settings.site(site_key) if site_key is not None else None
+    hosts = {known for site in ([named] if named else settings.sites) for known in site.hosts}
     return parts.netloc in hosts or (host in hosts and is_loopback_host(host))
 
 

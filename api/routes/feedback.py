@@ -1,5 +1,6 @@
 """`POST /feedback`: JSON from scripts and servers, or a plain HTML form; and the page that says thanks."""
 
+from collections.abc import Mapping
 from typing import Literal
 
 from aiohttp import web
@@ -30,20 +31,30 @@ async def take_feedback(request: web.Request) -> web.Response:
     check_origin(request)
     if media_type(request) == FORM_TYPE:
         return await _take_form(request)
-    new = parse_model(NewFeedback, await read_json(request))
+    fields = await read_json(request)
+    new = parse_model(NewFeedback, fields)
+    check_origin(request, new.site)
+    _count_unknown(request, new.site, fields)
     outcome = await _take(request, new, "web")
     if outcome.id is None:
         return web.Response(status=202)
     return web.json_response({"id": outcome.id}, status=200 if outcome.repeated else 201)
 
 
-def check_origin(request: web.Request) -> None:
-    """A page of another host may send only if that host is one of the sites' hosts."""
+def check_origin(request: web.Request, site_key: str | None = None) -> None:
+    """A page of another host may send only if that host is one of the site's hosts; before the body is read, any's."""
     origin = request.headers.get("Origin")
     if origin is None or origin == "null" or origin.split("://")[-1] == request.host:
         return
-    if not is_site_origin(request, origin):
+    if not is_site_origin(request, origin, site_key):
         raise NotAllowed("Pages of this host may not send feedback; its name is missing in the site's hosts.")
+
+
+def _count_unknown(request: web.Request, site_key: str, fields: Mapping[str, object]) -> None:
+    """What nobody reads is left out, but seen: it may be a spelling mistake."""
+    runtime = request.app[RUNTIME]
+    if runtime.settings.site(site_key) is not None:
+        runtime.meter.drop(site_key, "unknown_field", len(fields.keys() - NewFeedback.model_fields.keys()))
 
 
 async def _take(request: web.Request, new: NewFeedback, source: Literal["web", "form"]) -> FeedbackOutcome:
@@ -66,6 +77,7 @@ async def _take_form(request: web.Request) -> web.Response:
     values = await read_form(request)
     try:
         new = parse_form(values, request.app[RUNTIME].settings.limits)
+        check_origin(request, new.site)
         await _take(request, new, "form")
     except PAGE_ERRORS as error:
         return _show_again(request, values, error)

@@ -24,6 +24,7 @@ from shared.texts import Texts
 SCALE_MIN, SCALE_MAX = 1, 5
 TEXT_KEYS = ("send", "sending", "failed", "later", "never", "close")
 ConsentedId = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
+PlatformId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]  # X has short ones
 SiteKey = Annotated[str, Field(min_length=1, max_length=32)]
 
 
@@ -54,7 +55,7 @@ class DueRequest(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     platform: Literal["web", "discord", "x"]
-    external_id: ConsentedId
+    external_id: PlatformId
 
 
 class DueAnswer(BaseModel):
@@ -89,6 +90,7 @@ async def next_question(request: web.Request) -> web.Response:
     """200 with the one question of this visitor, which counts as asked from now on; else 204."""
     runtime = request.app[RUNTIME]
     asked = parse_model(AskForQuestion, dict(request.query))
+    check_origin(request, asked.site)
     site, now = runtime.settings.site(asked.site), runtime.clock.now()
     if site is None or opted_out(request.headers) or is_known_bot(request.headers.get("User-Agent")):
         return web.Response(status=204)
@@ -134,6 +136,7 @@ async def dismiss_question(request: web.Request) -> web.Response:
     check_origin(request)
     runtime = request.app[RUNTIME]
     dismissal = parse_model(Dismissal, await read_json(request))
+    check_origin(request, dismissal.site)
     prompt_id, now = request.match_info["id"], runtime.clock.now()
 
     async def unit(session: AsyncSession) -> None:

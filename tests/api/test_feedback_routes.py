@@ -41,6 +41,19 @@ async def test_the_second_address_is_the_same(api: RunningApi) -> None:
     assert (answer.status, len(await stored(api))) == (201, 1)
 
 
+async def test_unknown_fields_are_left_out_and_counted(api: RunningApi) -> None:
+    assert (await send(api, text="good", colour="red", size=3)).status == 201
+    assert api.runtime.meter.totals["drop", "unknown_field"] == 2
+
+
+async def test_a_page_sends_for_its_own_site_only(api: RunningApi) -> None:
+    origin = {"Origin": "https://blog.example"}
+    assert (await send(api, origin, site="blog", text="good")).status == 201
+    assert (await send(api, origin, site="docs", text="good")).status == 403
+    assert (await send_form(api, origin, site="docs", text="good")).status == 403
+    assert [row.site for row in await stored(api)] == ["blog"]
+
+
 async def test_what_is_wrong_is_named(api: RunningApi) -> None:
     answer = await send(api, score=9)
     assert answer.status == 400

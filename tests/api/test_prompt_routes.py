@@ -33,6 +33,7 @@ async def dismiss(api: RunningApi, prompt_id: str, person: str = CY, how: str = 
 
 async def opt_ada_in(runtime: Runtime) -> None:
     site = runtime.settings.site("docs")
+    assert site is not None
 
     async def unit(session: AsyncSession) -> None:
         await identities.opt_in(
@@ -43,7 +44,7 @@ async def opt_ada_in(runtime: Runtime) -> None:
             "42424242",
             site,
             runtime.clock.now(),
-            "test",  # type: ignore[arg-type]
+            "test",
         )
 
     await runtime.store.writer.run(unit)
@@ -151,3 +152,9 @@ async def test_nobody_is_named_by_an_email_address(api: RunningApi) -> None:
     key = await api.make_key("prompts:write")
     assert (await make_due(api, key, platform="web", external_id="ada@example.org")).status == 400
     assert (await make_due(api, key, platform="email", external_id="ada-example")).status == 400
+
+
+async def test_a_page_of_another_site_gets_no_question(api: RunningApi, clock: ManualClock) -> None:
+    await visit_for_a_week(api, clock)
+    assert (await ask(api, headers={"Origin": "https://blog.example"})).status == 403
+    assert (await ask(api, headers={"Origin": "https://docs.example"})).status == 200
