@@ -39,6 +39,17 @@ def clock() -> ManualClock:
     return ManualClock(NOON)
 
 
+BOTH_DATABASES = ("tests/shared/store/", "tests/shared/ingest/", "tests/shared/deliver/", "tests/scenarios/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The quick run proves the store, the way in, the way out and the stories on both databases, the rest on SQLite."""
+    for item in items:
+        name = item.nodeid.replace(os.sep, "/")
+        if "[postgresql" in name and not name.startswith(BOTH_DATABASES):
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
     """One server for the whole run; the workers of pytest-xdist share it."""

@@ -148,7 +148,7 @@ def test_ten_times_the_text_takes_at_most_ten_times_as_long(piece: str) -> None:
 def _fastest(action: Callable[[], object]) -> float:
     durations = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.thread_time()
         action()
-        durations.append(time.perf_counter() - started)
+        durations.append(time.thread_time() - started)
     return min(durations)

@@ -254,7 +254,7 @@ def test_ten_times_the_text_takes_about_ten_times_as_long(piece: str) -> None:
 def _fastest(text: str) -> float:
     durations = []
     for _ in range(3):
-        started = time.perf_counter()
+        started = time.thread_time()
         redact(text)
-        durations.append(time.perf_counter() - started)
+        durations.append(time.thread_time() - started)
     return min(durations)

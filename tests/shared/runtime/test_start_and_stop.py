@@ -41,6 +41,7 @@ async def test_sigterm_ends_with_zero_and_a_second_start_is_refused(tmp_path: Pa
         assert not (warroom.settings.store.data_dir / "warroom.sock").exists()
 
 
+@pytest.mark.slow
 async def test_a_request_in_flight_is_answered_at_the_stop(tmp_path: Path) -> None:
     async with running_warroom(tmp_path) as warroom:
         assert await warroom.track({"id": "in-flight-1", "name": "page_view", "page": "/"}) == 202
@@ -66,6 +67,7 @@ def test_wrong_settings_are_named_before_anything_starts(tmp_path: Path) -> None
     assert not (tmp_path / "d").exists()
 
 
+@pytest.mark.slow
 def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -75,6 +77,7 @@ def test_a_taken_port_is_one_sentence(tmp_path: Path) -> None:
     assert port in refusal(result).splitlines()[-1]
 
 
+@pytest.mark.slow
 def test_a_shifted_clock_is_refused_beyond_loopback(tmp_path: Path) -> None:
     clock = tmp_path / "clock"
     clock.write_text("0")
