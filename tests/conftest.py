@@ -1,7 +1,12 @@
 """Fixtures of all tests: a real database in a temporary folder, SQLite and PostgreSQL alike."""
 
+import asyncio
+import atexit
+import functools
 import os
+import shutil
 import tempfile
+import threading
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
@@ -11,7 +16,7 @@ import pytest
 
 from shared.clock import ManualClock
 from shared.config import Settings, load_settings
-from shared.store.database import Store, open_store, own_data_dir
+from shared.store.database import DATABASE_FILE, Store, open_store, own_data_dir
 from shared.store.migrate import migrate
 from tests.postgres_server import PostgresServer, start_postgres
 
@@ -31,7 +36,35 @@ def make_settings(data_dir: Path, database_url: str = "", **sections: object) ->
     environment = {"WARROOM_DATA_DIR": str(data_dir), "WARROOM_SECRET_KEY": "0" * 64}
     if database_url:
         environment["DATABASE_URL"] = database_url
+    else:
+        lay_migrated_database(data_dir)
     return load_settings(environment, None, **{"sites": SITES, **sections})
+
+
+def lay_migrated_database(data_dir: Path) -> None:
+    """Puts a copy of the migrated database into a new folder: migrating anew takes most of a short test."""
+    target = data_dir / DATABASE_FILE
+    if not target.exists():
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.copyfile(sqlite_template(), target)
+
+
+@functools.cache
+def sqlite_template() -> Path:
+    """An empty migrated SQLite file, made once per process."""
+    folder = Path(tempfile.mkdtemp(prefix="warroom-template-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+
+    async def make() -> None:
+        settings = load_settings({"WARROOM_DATA_DIR": str(folder)})
+        store = open_store(settings, own_data_dir(folder))
+        await migrate(settings, store.writing_engine, NOON)
+        await store.close()
+
+    maker = threading.Thread(target=asyncio.run, args=(make(),))
+    maker.start()
+    maker.join()
+    return folder / DATABASE_FILE
 
 
 @pytest.fixture
@@ -87,11 +120,9 @@ def settings(tmp_path: Path, database_url: str) -> Settings:
 
 
 @pytest.fixture
-async def store(settings: Settings, clock: ManualClock) -> AsyncIterator[Store]:
+async def store(settings: Settings) -> AsyncIterator[Store]:
     """An open, migrated store of the tested database."""
     lock = own_data_dir(settings.store.data_dir) if settings.uses_sqlite else None
     opened = open_store(settings, lock)
-    if settings.uses_sqlite:
-        await migrate(settings, opened.writing_engine, clock.now())
     yield opened
     await opened.close()
