@@ -33,7 +33,7 @@ COMPARISONS = {
 }
 MAX_DAYS = 731
 DAY = timedelta(days=1)
-_SAFE_PATH = re.compile(r"/app(?:/[A-Za-z0-9_-]+)*/?(?:\?[A-Za-z0-9_.~%&=+-]*)?", re.ASCII)
+_SAFE_PATH = re.compile(r"/app(?:/[A-Za-z0-9_-]+)*/?(?:\?[A-Za-z0-9_.~%&=+/?:@!$'()*,;-]*)?", re.ASCII)
 
 
 @dataclass(frozen=True)

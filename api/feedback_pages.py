@@ -23,8 +23,8 @@ SOURCE_TITLES = {"web": "Web", "form": "Form", "api": "API", "discord": "Discord
 STATUS_TITLES = {"new": "New", "seen": "Seen", "answered": "Answered", "closed": "Closed"}
 PLATFORM_TITLES = {"discord": "Discord", "x": "X", "web": "the web"}
 MOVES = {
-    "new": (("seen", "Seen"), ("answered", "Answered"), ("closed", "Close")),
-    "seen": (("answered", "Answered"), ("closed", "Close"), ("new", "Mark as new")),
+    "new": (("seen", "Mark as seen"), ("answered", "Mark as answered"), ("closed", "Close")),
+    "seen": (("answered", "Mark as answered"), ("closed", "Close"), ("new", "Mark as new")),
     "answered": (("closed", "Close"), ("new", "Mark as new")),
     "closed": (("new", "Open again"),),
 }

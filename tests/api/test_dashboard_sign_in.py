@@ -229,7 +229,16 @@ def test_a_target_never_leads_elsewhere(target: str) -> None:
     assert safe_path(target) == "/app"
 
 
-@pytest.mark.parametrize("target", ["/app", "/app/feedback", "/app/feedback?site=docs&period=7", "/app/feedback/01ab"])
+OWN_TARGETS = [
+    "/app",
+    "/app/feedback",
+    "/app/feedback?site=docs&period=7",
+    "/app/feedback/01ab",
+    "/app/feedback/01ab?page=/docs/start&words=why?+(again),+it's+10:00",
+]
+
+
+@pytest.mark.parametrize("target", OWN_TARGETS)
 def test_a_target_of_our_own_is_kept(target: str) -> None:
     assert safe_path(target) == target
 
