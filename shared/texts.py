@@ -18,9 +18,13 @@ class Texts:
         for candidate in fallbacks(language):
             text = self._tables.get(candidate, {}).get(key)
             if text is not None:
-                chosen = text if isinstance(text, str) else text.get(plural_form(candidate, count), text["other"])
+                chosen = text if isinstance(text, str) else text.get(plural_form(candidate, count)) or text["other"]
                 return _fill(chosen, values)
         raise KeyError(f"there is no text {key!r}")
+
+    def nearest(self, language: str | None) -> str:
+        """The language in which most of what is said will be; for the `lang` of a page."""
+        return next((candidate for candidate in fallbacks(language) if candidate in self._tables), "en")
 
     def table(self, language: str | None) -> dict[str, str]:
         """All plain texts of a language with the fallbacks filled in; for templates."""

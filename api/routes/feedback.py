@@ -95,7 +95,7 @@ def _show_again(request: web.Request, values: dict[str, str], error: WarroomErro
         "visitor/form_error.html",
         status_of(error)[0],
         texts=texts,
-        language=language,
+        language=runtime.texts.nearest(language),
         site=values.get("site", ""),
         values=values,
         errors={problem.field: problem.reason for problem in problems},
@@ -111,7 +111,7 @@ async def show_thanks(request: web.Request) -> web.Response:
     """After a form that was sent without scripts."""
     runtime = request.app[RUNTIME]
     site_key, page = request.query.get("site"), request.query.get("page")
-    language = language_of(request, None, runtime.settings.site(site_key or ""))
+    language = runtime.texts.nearest(language_of(request, None, runtime.settings.site(site_key or "")))
     back = way_back(request, site_key, page)
     return render("visitor/thanks.html", texts=runtime.texts.table(language), language=language, back=back)
 

@@ -20,10 +20,12 @@ from shared.guard.rate_limits import hit
 from shared.ingest.erasure import erase_person, export_person
 from shared.ingest.identities import find_identity
 from shared.store.people import web_external_id
+from shared.texts import Texts
 
 TRIES_PER_HOUR = 20
 HOUR_SECONDS = 3600
 SCOPE = "privacy:write"
+RULES = ("once", "pause", "hours", "lapse", "snooze")
 NOTHING = "Nothing is stored about this person."
 
 
@@ -52,22 +54,27 @@ class ErasedAnswer(BaseModel):
 
 async def show_privacy(request: web.Request) -> web.Response:
     runtime = request.app[RUNTIME]
-    language = language_of(request)
-    lines = describe_rules(runtime.settings)
+    language = runtime.texts.nearest(language_of(request))
+    lines = describe_rules(runtime.settings, runtime.texts, language)
     return render("visitor/privacy.html", texts=runtime.texts.table(language), language=language, settings=lines)
 
 
-def describe_rules(settings: Settings) -> list[str]:
+def describe_rules(settings: Settings, texts: Texts, language: str) -> list[str]:
     """What the owner's settings mean for a visitor."""
     rules = settings.prompts
     if not rules.enabled:
-        return ["Nobody is asked anything."]
-    return [
-        f"You are asked once, after {rules.after_days} days, and never more than once in {rules.pause_days} days.",
-        f"You are asked only between {rules.hour_from} and {rules.hour_to} o'clock of your day.",
-        f"A question that waits for you is given up after {rules.lapse_days} days.",
-        f"After {rules.dismissals} times “not now” on a page you are never asked there again.",
-    ]
+        return [texts.say(language, "privacy_rule_nobody")]
+    values: dict[str, object] = {
+        "after": rules.after_days,
+        "opt_in": rules.opt_in_days,
+        "pause": rules.pause_days,
+        "from": rules.hour_from,
+        "to": rules.hour_to,
+        "lapse": rules.lapse_days,
+        "snooze": rules.snooze_days,
+        "dismissals": rules.dismissals,
+    }
+    return [texts.say(language, f"privacy_rule_{rule}", None, **values) for rule in RULES]
 
 
 async def export_data(request: web.Request) -> web.Response:

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 DEMO_SITE = "demo"
+PLURAL_FORMS = frozenset({"zero", "one", "two", "few", "many", "other"})
 ROLES = ("viewer", "analyst", "operator", "admin")
 
 
@@ -265,6 +266,18 @@ class Secrets(Section):
         return all((self.x_consumer_key, self.x_consumer_secret, self.x_access_token, self.x_access_token_secret))
 
 
+def _text_problems(tables: dict[str, dict[str, str | dict[str, str]]]) -> list[str]:
+    """A text that nobody will say, or that could not be said for some number."""
+    problems, known = [], tables.get("en", {})
+    for language, table in tables.items():
+        for key, text in table.items():
+            if key not in known:
+                problems.append(f"texts.{language}.{key}: there is no such text")
+            if isinstance(text, dict) and ("other" not in text or not text.keys() <= PLURAL_FORMS):
+                problems.append(f"texts.{language}.{key}: forms are {', '.join(sorted(PLURAL_FORMS))}; other is needed")
+    return problems
+
+
 class Settings(Section):
     """All settings of one process; never logged as a whole."""
 
@@ -306,6 +319,7 @@ class Settings(Section):
                 "server.public_url: needed because the server listens beyond loopback; "
                 "set it to the https address that browsers use"
             )
+        problems += _text_problems(self.texts)
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -65,6 +65,14 @@ def test_mistakes_across_sections_are_named_with_those_inside(tmp_path: Path) ->
         assert name in text
 
 
+def test_texts_that_could_not_be_said_are_named(tmp_path: Path) -> None:
+    toml = "[texts.de]\nthanx = 'Danke'\nlimited = { one = 'eine Minute', more = 'viele' }\nthanks = 'Danke'\n"
+    text = mistakes(tmp_path, toml)
+    assert "texts.de.thanx" in text
+    assert "texts.de.limited" in text
+    assert "texts.de.thanks" not in text
+
+
 def test_secrets_in_a_file_are_refused(tmp_path: Path) -> None:
     assert "secrets" in mistakes(tmp_path, "[secrets]\ndiscord_token = 'x'\n")
 

@@ -18,6 +18,10 @@ def test_the_nearest_language_is_chosen() -> None:
     assert TEXTS.say(None, "hello", name="Ada") == "Hello Ada"
 
 
+def test_a_page_says_in_which_language_it_is() -> None:
+    assert [TEXTS.nearest(language) for language in ("de-AT", "tlh", None)] == ["de", "en", "en"]
+
+
 def test_plural_forms_follow_the_language() -> None:
     assert [TEXTS.say("en", "wait", count=n) for n in (1, 2)] == ["1 minute", "2 minutes"]
     assert [TEXTS.say("pl", "wait", count=n) for n in (1, 3, 5)] == ["1 minuta", "3 minuty", "5 minut"]
