@@ -11,6 +11,7 @@ from api.visitor_texts import language_of, way_back
 from shared.config import DEMO_SITE, SiteSettings
 from shared.errors import NotFound
 from shared.ingest.demo_visitor import age_demo_visitor
+from shared.ingest.noise_filter import opted_out
 
 PAGES = {"/demo": "home", "/demo/quickstart": "quickstart", "/demo/guide": "guide"}
 
@@ -52,9 +53,10 @@ async def age_visitor(request: web.Request) -> web.Response:
     form = await read_form(request)
     asked = parse_model(AskForQuestion, {"site": DEMO_SITE, "person": form.get("person")})
     now = runtime.clock.now()
-    await runtime.store.writer.run(
-        lambda session: age_demo_visitor(session, runtime.settings, runtime.instance_key, asked.person, now)
-    )
+    if not opted_out(request.headers):  # who asks not to be followed is not, whatever they press
+        await runtime.store.writer.run(
+            lambda session: age_demo_visitor(session, runtime.settings, runtime.instance_key, asked.person, now)
+        )
     return web.Response(status=303, headers={"Location": f"{way_back(request, DEMO_SITE, form.get('page'))}?aged=1"})
 
 

@@ -33,7 +33,7 @@ class VisitorHasher:
 
     def __init__(self, settings: Settings, store: Store, clock: Clock) -> None:
         self._file = settings.store.data_dir / SALT_FILE if settings.uses_sqlite else None
-        self._sites = settings.sites
+        self._sites = settings.all_sites()
         self._store = store
         self._clock = clock
         self._salts: dict[tuple[str, date], bytes] = {}

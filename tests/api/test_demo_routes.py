@@ -6,6 +6,7 @@ import pytest
 
 from shared.clock import ManualClock
 from shared.runtime import Runtime
+from shared.store.models import Person
 from tests.api.running_api import Answer, RunningApi
 
 CY = "0123456789cy"
@@ -55,6 +56,12 @@ async def test_the_control_works_again_after_an_answer_and_a_refusal(api: Runnin
 async def test_the_control_leads_nowhere_else(api: RunningApi) -> None:
     for page in ("https://evil.example/", "//evil.example", "/app", ""):
         assert (await age(api, page=page)).headers["Location"] == "/demo?aged=1"
+
+
+async def test_a_browser_that_asks_not_to_be_followed_stays_unknown(api: RunningApi) -> None:
+    form = urlencode({"page": "/demo/guide", "person": CY})
+    assert (await api.ask("POST", "/demo/age", form, {**FORM, "Sec-GPC": "1"})).status == 303
+    assert await api.count(Person) == 0
 
 
 async def test_the_control_needs_the_id_of_the_browser(api: RunningApi) -> None:

@@ -54,9 +54,9 @@ class _Sent:
     daily_visitor: str | None  # never stored when the browser asked not to be followed
     now: datetime
 
-    @property
-    def language(self) -> str | None:
-        return self.sender.language or self.new.language or self.site.language
+    def language(self, author: "_Author") -> str:
+        """In which the sender is answered."""
+        return self.sender.language or self.new.language or author.language or self.site.language
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,7 @@ class _Author:
     person_id: str | None
     visitor: str | None
     reply_to: Mapping[str, Any] = field(default_factory=dict)  # how the team can answer
+    language: str | None = None  # as the platform last told it
 
 
 class FeedbackIntake:
@@ -148,9 +149,9 @@ class FeedbackIntake:
             if sender.counts_as_usage:
                 await note_usage(session, self.settings, identity, person, sent.site, sent.now)
             passed_on = not sender.counts_as_usage  # who did not write to us is not written to
-            return _Author(
-                person.id, None, sender.reply_to if passed_on else {"identity_id": identity.id, **sender.reply_to}
-            )
+            reply_to = sender.reply_to if passed_on else {"identity_id": identity.id, **sender.reply_to}
+            language = None if passed_on else identity.language or person.language
+            return _Author(person.id, None, reply_to, language)
         if sender.opted_out:
             return _Author(None, None)
         if new.person is not None:
@@ -186,7 +187,7 @@ class FeedbackIntake:
             wait = await hit(session, f"feedback:{bucket}", limit, seconds, sent.now)
             if wait:
                 minutes = ceil(wait / MINUTE_SECONDS)
-                raise LimitReached(self._texts.say(sent.language, "limited", count=minutes), wait)
+                raise LimitReached(self._texts.say(sent.language(author), "limited", count=minutes), wait)
 
     async def _follow_up(
         self, session: AsyncSession, row: Feedback, prompt: Prompt | None, now: datetime

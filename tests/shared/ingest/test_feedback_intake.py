@@ -10,6 +10,7 @@ from shared.errors import LimitReached, NotAllowed, NotFound
 from shared.guard.principals import Principal
 from shared.messages import NegativeFeedback, parse_message
 from shared.store.models import Feedback, Person, RateWindow
+from shared.texts import Texts
 from tests.shared.ingest.intake import Desk
 
 AWFUL = "This is terrible. I hate it, the docs are awful and useless."
@@ -168,6 +169,19 @@ async def test_everybody_together_is_limited(desk: Desk) -> None:
         await desk.send("good", desk.browser(f"192.0.2.{number}"))
     with pytest.raises(LimitReached):
         await desk.send("good", desk.browser("192.0.2.9"))
+
+
+async def test_who_writes_too_much_hears_it_in_their_own_language(desk: Desk) -> None:
+    texts = {**desk.settings.texts, "de": {"limited": {"other": "Bitte {count} Minuten warten."}}}
+    desk.intake._texts = Texts(texts)
+    await desk.opt_in("ada")
+    await desk.change(await desk.identity(), language="de")
+    for number in range(5):
+        await desk.send(f"good {number}", desk.member("ada", message_key=f"m{number}"))
+    with pytest.raises(LimitReached, match="Minuten warten"):
+        await desk.send("good again", desk.member("ada", message_key="m6"))
+    with pytest.raises(LimitReached, match="Please wait"):
+        await desk.send("good again", desk.member("ada", message_key="m6", language="fr"))
 
 
 async def test_no_limit_keeps_an_address_or_a_platform_id(desk: Desk) -> None:
