@@ -108,9 +108,7 @@ async def create_link(session: AsyncSession, member: Member, now: datetime, minu
     """A one-time sign-in token; only its digest is stored."""
     token = random_token()
     expires = now + timedelta(minutes=minutes)
-    session.add(
-        SignInLink(token_digest=token_digest(token), member_id=member.id, created_at=now, expires_at=expires)
-    )
+    session.add(SignInLink(token_digest=token_digest(token), member_id=member.id, created_at=now, expires_at=expires))
     return token
 
 
@@ -119,7 +117,9 @@ def link_address(base_url: str, token: str) -> str:
     return f"{base_url}/app/sign-in#{token}"
 
 
-async def redeem_link(session: AsyncSession, token: str, now: datetime, rules: DashboardSettings) -> tuple[Session, str]:
+async def redeem_link(
+    session: AsyncSession, token: str, now: datetime, rules: DashboardSettings
+) -> tuple[Session, str]:
     """A new session and its cookie token for a link that is fresh and unused."""
     used: CursorResult[object] = await session.execute(  # type: ignore[assignment]
         update(SignInLink)
