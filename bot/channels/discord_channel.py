@@ -87,15 +87,15 @@ class DiscordChannel:
     ) -> Sent:
         channel = self._channel(self._runtime.settings.discord.war_room_channel)
         view = self._buttons(message)
-        arguments = await self._embed_arguments(row, message)
+        arguments = await self._embed_arguments(row, message, late_minutes(row, self._runtime.clock.now()))
         if view is not None:
             arguments["view"] = view
         if reference is not None:
             arguments["reference"] = reference.to_reference(fail_if_not_exists=False)
         return sent(await channel.send(nonce=row.nonce or "", **arguments))
 
-    async def _embed_arguments(self, row: OutboxMessage, message: messages.Message) -> dict[str, Any]:
-        late = late_minutes(row, self._runtime.clock.now()) if row.sent_at is None else 0
+    async def _embed_arguments(self, row: OutboxMessage, message: messages.Message, late: int) -> dict[str, Any]:
+        """The post with the marker of `row`, and how late it is."""
         post = describe(message, self._runtime.settings, self._runtime.texts, late)
         chart = await posts.draw(self._runtime.worker, post)
         arguments: dict[str, Any] = {"embed": posts.with_chart(posts.make_embed(post, row.nonce), chart)}
@@ -117,7 +117,8 @@ class DiscordChannel:
         post = self._channel(int(first.channel_id)).get_partial_message(int(first.message_id))
         if first.sent_at is None or self._runtime.clock.now() - first.sent_at >= EDITABLE_FOR:
             return await self._post(row, message, reference=post)
-        arguments = await self._embed_arguments(first, message)
+        late = late_minutes(row, self._runtime.clock.now())  # of this change; the marker stays the first post's
+        arguments = await self._embed_arguments(first, message, late)
         chart = arguments.pop("file", None)
         try:
             return sent(await post.edit(**arguments, attachments=[chart] if chart else [], allowed_mentions=NOBODY))
@@ -135,7 +136,8 @@ class DiscordChannel:
         post = self._channel(int(channel_id)).get_partial_message(int(message_id))
         embed = discord.Embed(description=self._runtime.texts.say(None, "removed_at_request"))
         if row is not None:
-            described = describe(parse_message(row.payload), self._runtime.settings, self._runtime.texts)
+            late = late_minutes(row, row.sent_at) if row.sent_at else 0
+            described = describe(parse_message(row.payload), self._runtime.settings, self._runtime.texts, late)
             embed = posts.make_embed(described, row.nonce)
             if described.chart is not None:
                 embed.set_image(url=f"attachment://{posts.CHART_FILE}")

@@ -17,6 +17,7 @@ logger = logging.getLogger(__name__)
 CHART_FILE = "chart.png"
 TITLE_LIMIT, DESCRIPTION_LIMIT, LINE_LIMIT = 256, 4_096, 1_200
 ALT_LIMIT = 1_024
+LABEL_LIMIT = 40
 MARKER = "ref "
 MARKER_CHARACTERS = 12
 COLOURS = {"info": 0x0B5CAD, "good": 0x0B7A5C, "warning": 0x7A5200, "bad": 0xA11D0F}
@@ -29,7 +30,7 @@ def marker(nonce: str | None) -> str:
 
 def make_embed(post: Post, nonce: str | None = None) -> discord.Embed:
     """Title, lines, colour and, for a row of the outbox, its marker."""
-    embed = plain_embed(post.title, post.lines, str(post.severity))
+    embed = _embed(post.title, [_styled(line) for line in post.lines], str(post.severity))
     if nonce is not None:
         embed.set_footer(text=marker(nonce))
     return embed
@@ -37,12 +38,25 @@ def make_embed(post: Post, nonce: str | None = None) -> discord.Embed:
 
 def plain_embed(title: str, lines: Sequence[str], severity: str = "info") -> discord.Embed:
     """Every line escaped: what people wrote looks as they wrote it and does nothing."""
-    written = "\n".join(clean(line, LINE_LIMIT) for line in lines)
+    return _embed(title, [clean(line, LINE_LIMIT) for line in lines], severity)
+
+
+def _embed(title: str, written: Sequence[str], severity: str) -> discord.Embed:
     return discord.Embed(
         title=clean(title, TITLE_LIMIT),
-        description=truncate_utf16(written, DESCRIPTION_LIMIT),
+        description=truncate_utf16("\n".join(written), DESCRIPTION_LIMIT),
         colour=COLOURS.get(severity, COLOURS["info"]),
     )
+
+
+def _styled(line: str) -> str:
+    """Escaped; people's words as a quotation, and what a line is about in bold: “**Page views:** 1,234”."""
+    if line.startswith("“"):
+        return f"> {clean(line, LINE_LIMIT)}"
+    label, colon, rest = line.partition(": ")
+    if not colon or len(label) > LABEL_LIMIT or not label.strip():
+        return clean(line, LINE_LIMIT)
+    return f"**{clean(label, LINE_LIMIT)}:** {clean(rest, LINE_LIMIT)}"
 
 
 async def draw(worker: Worker, post: Post) -> discord.File | None:

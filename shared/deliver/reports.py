@@ -42,6 +42,7 @@ FIGURES = (
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 TEXTS_READ = 2_000
 QUOTE_CHARACTERS = 600
+CHARTED = ("mean_sentiment", "feedback_count", "page_views")  # the first that has enough days
 LEAST_POINTS = 3
 DAY = timedelta(days=1)
 
@@ -229,20 +230,21 @@ def _quote(feedback: Feedback, why: Literal["most positive", "most negative", "n
 
 
 async def _chart(session: AsyncSession, site: str, period: Period, end: date) -> Series | None:
-    """The trend of sentiment; with too few scored days, how much feedback there was; with none, no chart."""
+    """The trend of sentiment; with too few scored days of feedback, then of page views; with nothing, no chart."""
     start = end - DAY * (CHART_DAYS[period] - 1)
-    for name in ("mean_sentiment", "feedback_count"):
-        kpi = find_kpi(name)
-        points = await series(session, name, site, start, end)
-        if _says_something(points):
-            before = await series(session, name, site, *period_before(start, end))
-            previous = before if _says_something(before) else []
-            return Series(name=kpi.title, unit=kpi.unit, points=points, previous=previous)
-    return None
+    lines = {name: await series(session, name, site, start, end) for name in CHARTED}
+    told = [name for least in (LEAST_POINTS, 1) for name in CHARTED if _known(lines[name]) >= least]
+    if not told:
+        return None
+    kpi = find_kpi(told[0])
+    before = await series(session, kpi.name, site, *period_before(start, end))
+    previous = before if _known(before) >= LEAST_POINTS else []
+    return Series(name=kpi.title, unit=kpi.unit, points=lines[kpi.name], previous=previous)
 
 
-def _says_something(points: list[Point]) -> bool:
-    return sum(bool(point.value) for point in points) >= LEAST_POINTS
+def _known(points: list[Point]) -> int:
+    """Days with something to show."""
+    return sum(bool(point.value) for point in points)
 
 
 def _moment(day: date, at: time, zone: ZoneInfo) -> datetime:

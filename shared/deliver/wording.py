@@ -1,14 +1,17 @@
 """The sentences of summaries, alerts and notes about unhappy people. Plain text; the channels escape it."""
 
 from datetime import date, datetime
+from math import ceil, floor
 from zoneinfo import ZoneInfo
 
 from shared.config import Settings
 from shared.derive.kpis import KPIS, duration, find_kpi, format_change, format_figure, format_value, percent
+from shared.derive.kpis.wording import FEW_CASES
 from shared.messages import AlertPost, Figure, NegativeFeedback, QuotedFeedback, Summary
 from shared.texts import Texts
 
 QUOTE_CHARACTERS = 280
+ROUNDING = 1e-9
 CATEGORY_ORDER = ("bug", "question", "idea", "praise", "other", "unsorted")
 PHASES = {"fired": "", "updated": "still firing: ", "resolved": "resolved: "}
 SOURCES = {"web": "the docs page", "form": "the form", "api": "the API", "discord": "Discord", "x": "X"}
@@ -16,9 +19,8 @@ Lines = tuple[str, ...]
 
 
 def summary_title(summary: Summary) -> str:
-    if summary.start == summary.end:
-        return f"{summary.site_name} · {_weekday(summary.start)}"
-    return f"{summary.site_name} · {_span(summary.start, summary.end)}"
+    days = _weekday(summary.start) if summary.start == summary.end else _span(summary.start, summary.end)
+    return f"{summary.site_name} · {summary.period} summary · {days}"
 
 
 def summary_lines(summary: Summary, texts: Texts) -> Lines:
@@ -86,7 +88,8 @@ def _figure_line(figure: Figure) -> str:
     change = format_change(figure)
     before = ""
     if change and figure.previous is not None:
-        before = f" (before: {format_value(find_kpi(figure.kpi), figure.previous)})"
+        few = figure.previous_count if (figure.previous_count or FEW_CASES) < FEW_CASES else None
+        before = f" (before: {format_value(find_kpi(figure.kpi), figure.previous, few)})"
     return f"{figure.title}: {format_figure(figure)}" + (f" · {change}{before}" if change else "")
 
 
@@ -107,8 +110,8 @@ def _asked_lines(summary: Summary) -> list[str]:
     if not asked:
         return []
     return [
-        f"Day-7 question: {asked.get('eligible', 0)} eligible, {asked.get('opted_in', 0)} opted in, "
-        f"{asked.get('asked', 0)} asked, {asked.get('answered', 0)} answered"
+        f"Day-7 question: {asked.get('eligible', 0)} became eligible, {asked.get('opted_in', 0)} opted in, "
+        f"{asked.get('asked', 0)} were asked, {asked.get('answered', 0)} answered"
     ]
 
 
@@ -129,7 +132,7 @@ def _judgement(quote: QuotedFeedback) -> list[str]:
     if quote.score is not None and quote.scale_max is not None:
         facts.append(f"score {quote.score:g} of {quote.scale_max}")
     if quote.compound is not None:
-        facts.append(f"sentiment {quote.compound:+.2f}".replace("-", "−"))
+        facts.append(f"sentiment {format_value('mean_sentiment', quote.compound)}")
     return facts
 
 
@@ -141,12 +144,28 @@ def _words_of(quote: QuotedFeedback, texts: Texts) -> str:
 
 
 def _rule_sentence(alert: AlertPost) -> str:
-    if alert.compare in ("below", "above"):
-        limit = format_value(KPIS[alert.figure.kpi], alert.threshold) if alert.figure.kpi in KPIS else alert.threshold
+    """What the value is held against; with few cases as a count, because no percentage stands beside it."""
+    figure = alert.figure
+    if figure.kpi not in KPIS:
+        return f"The limit is {alert.threshold:g}: it must not be {alert.compare} that."
+    if alert.compare in ("drop", "rise"):
+        return _change_sentence(alert)
+    limit, cases = format_value(figure.kpi, alert.threshold), figure.count or 0
+    if figure.unit != "share" or figure.value is None or cases >= FEW_CASES:
         return f"The limit is {limit}: it must not be {alert.compare} that."
-    expected = format_value(alert.figure.kpi, alert.expected) if alert.figure.kpi in KPIS else alert.expected
-    way = "fall" if alert.compare == "drop" else "rise"
-    return f"The same weekday usually has {expected}: it must not {way} by {percent(alert.threshold)} or more."
+    if alert.compare == "above":
+        return f"The limit is {limit}: no more than {floor(alert.threshold * cases + ROUNDING)} of {cases}."
+    return f"The limit is {limit}: no fewer than {ceil(alert.threshold * cases - ROUNDING)} of {cases}."
+
+
+def _change_sentence(alert: AlertPost) -> str:
+    """“The same weekday usually has 1,234; this is 92% less. The limit is a fall of 50%.”"""
+    way, value = ("fall" if alert.compare == "drop" else "rise"), alert.figure.value
+    usual = f"The same weekday usually has {format_value(alert.figure.kpi, alert.expected)}"
+    if value is not None and alert.expected:
+        change = (value - alert.expected) / abs(alert.expected)
+        usual += f"; this is {percent(abs(change))} {'less' if change < 0 else 'more'}"
+    return f"{usual}. The limit is a {way} of {percent(alert.threshold)}."
 
 
 def _span(start: date, end: date) -> str:

@@ -8,7 +8,10 @@ import discord
 import pytest
 
 from bot.channels.discord_failures import translate
+from bot.prompt_answers import discord_sender
 from shared.deliver.channel import PermanentFailure, RetryLater
+from shared.deliver.reports import build_summary
+from shared.ingest.feedback import NewFeedback
 from shared.messages import WAR_ROOM, AlertPost, Figure, Message, Notice, Point, PostRemoval, Series, Summary
 from shared.store.models import Feedback, OutboxMessage
 from shared.store.outbox import enqueue
@@ -85,6 +88,40 @@ async def test_alert_has_a_chart_with_words(stage: Stage) -> None:
     assert message.attachments[0]["description"]
 
 
+async def test_a_summary_has_all_its_parts_and_one_chart_with_words(stage: Stage) -> None:
+    """Words of people are quotations, escaped; what a line is about is bold."""
+    today = stage.clock.now().date()
+    for number, (text, score) in enumerate(
+        [("I love **this**, great search!", 5), ("Awful search, broken, I hate it.", 1)]
+    ):
+        new = NewFeedback(site="docs", text=text, score=score, category="praise" if score == 5 else "bug")
+        await stage.runtime.feedback.take(new, discord_sender(stage.mia.id, f"said-{number}", "en"))
+    async with stage.runtime.store.read() as session:
+        site = stage.settings.site("docs")
+        assert site is not None
+        built = await build_summary(session, stage.settings, site, "daily", today, today, stage.clock.now())
+    await post(stage, built, "one")
+    message = next(found for found in stage.war_room_posts() if "daily summary" in str(found.embeds))
+    description = message.embeds[0]["description"]
+    for part in (
+        "**Feedback:** 2",
+        "**Mean score \\(1 to 5\\):** 3.0",
+        "**Mean sentiment:**",
+        "**Click-through rate:**",
+        "**Conversion rate:**",
+        "**About:** 1 bug, 1 praise",
+        "**Most used words:** search \\(2\\)",
+        "> “I love \\*\\*this\\*\\*, great search!”",
+        "> “Awful search, broken, I hate it.”",
+        "**Day-7 question:** 0 became eligible, 0 opted in, 0 were asked, 0 answered",
+        "No open alerts.",
+    ):
+        assert part in description, part
+    assert message.embeds[0]["image"]["url"] == "attachment://chart.png"
+    [picture] = message.attachments
+    assert "Mean sentiment" in picture["description"] or "Feedback" in picture["description"]
+
+
 async def test_alert_is_edited_within_its_first_hour(stage: Stage) -> None:
     first = await post(stage, make_alert(stage), "one")
     stage.clock.advance(minutes=59)
@@ -92,6 +129,19 @@ async def test_alert_is_edited_within_its_first_hour(stage: Stage) -> None:
     [message] = stage.war_room_posts()
     assert message.edited_at is not None
     assert len(message.attachments) == 1
+
+
+async def test_a_late_change_says_how_late_it_is(stage: Stage) -> None:
+    """Measured on the change's own row; the first post was in time."""
+    first = await post(stage, make_alert(stage), "one")
+    update = make_alert(stage, "updated", first)
+    await stage.runtime.store.writer.run(
+        lambda session: enqueue(session, update, destination=WAR_ROOM, dedupe_key="two", now=stage.clock.now())
+    )
+    stage.clock.advance(minutes=7)
+    await stage.deliver()
+    [message] = stage.war_room_posts()
+    assert message.embeds[0]["description"].endswith("Delayed by 7 min.")
 
 
 async def test_later_changes_are_a_reply(stage: Stage) -> None:

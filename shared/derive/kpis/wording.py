@@ -26,7 +26,7 @@ def format_value(kpi: Kpi | str, value: float | None, count: int | None = None) 
         return duration(value)
     cases = f" ({short_number(count)} {'text' if count == 1 else 'texts'})" if count is not None else ""
     if found.unit == "compound":
-        return f"{value:+.2f}{cases}".replace("-", "−")
+        return f"{_signed(value)}{cases}"
     return f"{value:.1f}" + cases.replace("text", "score")
 
 
@@ -107,6 +107,12 @@ def _share(value: float, count: int | None) -> str:
         return percent(value)
     counts = f"{round(value * count):,} of {count:,}"
     return counts if count < FEW_CASES else f"{percent(value)} ({counts})"
+
+
+def _signed(value: float) -> str:
+    """“+0.31”, “−0.20”, and “0.00” without a sign."""
+    rounded = round(value, 2)
+    return f"{rounded:+.2f}".replace("-", "−") if rounded else "0.00"
 
 
 def _size_of_change(figure: Figure) -> str:

@@ -181,7 +181,9 @@ async def test_a_summary_of_a_quiet_day_is_whole(settings, store):
             session, settings, settings.site("docs"), "weekly", date(2026, 3, 2), date(2026, 3, 8), WEDNESDAY
         )
     assert (summary.quotes, summary.words, summary.chart) == ([], [], None)
-    assert describe(summary, settings, Texts(settings.texts)).title == "Example Docs · 2 to 8 March 2026"
+    assert (
+        describe(summary, settings, Texts(settings.texts)).title == "Example Docs · weekly summary · 2 to 8 March 2026"
+    )
 
 
 async def test_the_chart_shows_sentiment_when_enough_days_have_it(settings, store):

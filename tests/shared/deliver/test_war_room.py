@@ -110,7 +110,17 @@ def test_a_resolved_alert_says_how_long_it_lasted(told):
 def test_a_drop_names_the_same_weekday(told):
     figure = Figure(kpi="page_views", title="Page views", unit="count", direction="up", value=100, count=100)
     post = told(make_alert(compare="drop", threshold=0.5, expected=1234, figure=figure, chart=None))
-    assert "The same weekday usually has 1,234: it must not fall by 50% or more." in post.lines
+    assert "The same weekday usually has 1,234; this is 92% less. The limit is a fall of 50%." in post.lines
+
+
+def test_with_few_cases_the_limit_is_a_count_like_the_value(told):
+    figure = Figure(
+        kpi="share_negative", title="Negative share", unit="share", direction="down", value=8 / 18, count=18
+    )
+    above = told(make_alert(figure=figure)).lines
+    assert above[:2] == ("Negative share: 8 of 18 in the last 24 hours.", "The limit is 40%: no more than 7 of 18.")
+    below = told(make_alert(figure=figure, compare="below", threshold=0.5)).lines
+    assert below[1] == "The limit is 50%: no fewer than 9 of 18."
 
 
 def test_an_alert_of_the_installation_names_warroom(told):
@@ -137,7 +147,7 @@ def test_erased_words_are_gone(told):
 def test_a_weekly_summary_names_its_days(told):
     week = make_summary(period="weekly", start=date(2026, 2, 23), end=date(2026, 3, 1), missed=2)
     post = told(week)
-    assert post.title == "Example Docs · 23 February to 1 March 2026"
+    assert post.title == "Example Docs · weekly summary · 23 February to 1 March 2026"
     assert post.lines[-1] == "Warroom was not running: 2 earlier weeks were not reported."
 
 
