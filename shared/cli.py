@@ -144,4 +144,5 @@ def _fail(sentence: str, code: int) -> None:
 
 
 def main() -> None:
+    os.umask(0o077)  # a command may be the first that opens the store
     app()

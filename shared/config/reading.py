@@ -13,6 +13,7 @@ import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
@@ -29,6 +30,7 @@ SECRET_NAMES = (
     "x_access_token_secret",
     "secret_key",
 )
+DATABASE_URL_FILE = "database_url"  # a setting that may carry a password, so it may be a secret file too
 
 
 def load_settings(
@@ -50,7 +52,13 @@ def load_settings(
         problems.append(f"WARROOM_CONFIG_FILE: {local} does not exist")
     if "secrets" in data:
         problems.append("secrets: not allowed in a configuration file; use the environment or a secret file")
+    if urlsplit(str(_at(data, ["store", "database_url"]) or "")).password:
+        problems.append(
+            "store.database_url: holds a password; give it as DATABASE_URL or as a secret file database_url"
+        )
     data["secrets"] = _read_secrets(environment, problems)
+    if url := data["secrets"].pop(DATABASE_URL_FILE, None):
+        data = _merge(data, {"store": {"database_url": url}})
     data = _merge(data, _from_environment(environment, data, problems))
     data = _merge(data, overrides)
     if isinstance(folder := _at(data, ["store", "data_dir"]), str):
@@ -176,7 +184,7 @@ def _read_secrets(environment: Mapping[str, str], problems: list[str]) -> dict[s
     if directory and not Path(directory).is_dir():
         problems.append(f"WARROOM_SECRETS_DIR: {directory} is not a folder")
         directory = None
-    for name in SECRET_NAMES:
+    for name in (*SECRET_NAMES, DATABASE_URL_FILE):
         if value := environment.get(f"WARROOM_{name.upper()}", "").strip():
             found[name] = value
         elif directory and (path := Path(directory, name)).exists():

@@ -77,6 +77,21 @@ def test_secrets_in_a_file_are_refused(tmp_path: Path) -> None:
     assert "secrets" in mistakes(tmp_path, "[secrets]\ndiscord_token = 'x'\n")
 
 
+def test_the_password_of_the_database_stands_in_no_file_but_a_secret_one(tmp_path: Path) -> None:
+    url = "postgresql://ada:sesame@db.example/warroom"
+    text = mistakes(tmp_path, f"[store]\ndatabase_url = '{url}'\n")
+    assert "DATABASE_URL" in text
+    assert "sesame" not in text
+    secret = tmp_path / "secrets" / "database_url"
+    secret.parent.mkdir()
+    secret.write_text(url + "\n")
+    secret.chmod(0o600)
+    settings = read(tmp_path, WARROOM_SECRETS_DIR=str(secret.parent))
+    assert settings.store.database_url.get_secret_value() == url
+    settings = read(tmp_path, WARROOM_SECRETS_DIR=str(secret.parent), DATABASE_URL="postgresql://other/b")
+    assert settings.store.database_url.get_secret_value() == "postgresql://other/b"
+
+
 def test_secret_files_must_be_private(tmp_path: Path) -> None:
     secret = tmp_path / "secrets" / "discord_token"
     secret.parent.mkdir()

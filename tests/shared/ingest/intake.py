@@ -72,7 +72,7 @@ class Desk(People):
 
     async def rebuilt_counters(self) -> dict[tuple[str, str, str, str], tuple[int, float]]:
         async with self.store.read() as session:
-            days = (await session.execute(select(Rollup.site, Rollup.local_day).distinct())).all()
+            days = (await session.execute(select(col(Rollup.site), col(Rollup.local_day)).distinct())).all()
         await self.run(lambda session: session.execute(delete(Rollup).where(col(Rollup.count) == 0)))
         for site, day in days:
             await self.run(rebuild, site, day)

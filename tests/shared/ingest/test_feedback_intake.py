@@ -172,7 +172,7 @@ async def test_everybody_together_is_limited(desk: Desk) -> None:
 
 
 async def test_who_writes_too_much_hears_it_in_their_own_language(desk: Desk) -> None:
-    texts = {**desk.settings.texts, "de": {"limited": {"other": "Bitte {count} Minuten warten."}}}
+    texts: dict[str, Any] = {**desk.settings.texts, "de": {"limited": {"other": "Bitte {count} Minuten warten."}}}
     desk.intake._texts = Texts(texts)
     await desk.opt_in("ada")
     await desk.change(await desk.identity(), language="de")

@@ -1,7 +1,11 @@
 """Operator commands: the same answer through the socket and on the store itself."""
 
+import os
 import stat
+import subprocess
+import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -32,6 +36,13 @@ async def test_the_first_member_becomes_admin_and_others_need_a_role(runtime: Ru
     await ask(runtime, "sign-in", name="Bea", role="viewer")
     members = await ask(runtime, "members")
     assert [(member["name"], member["role"]) for member in members] == [("Ada", "admin"), ("Bea", "viewer")]
+
+
+def test_a_first_command_leaves_private_files(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    environment = {**os.environ, "WARROOM_DATA_DIR": str(folder)}
+    subprocess.run([sys.executable, "-m", "shared", "members"], env=environment, umask=0o022, check=True)
+    assert {stat.S_IMODE(path.stat().st_mode) & 0o077 for path in folder.iterdir()} == {0}
 
 
 async def test_keys_are_made_listed_and_revoked(runtime: Runtime) -> None:
