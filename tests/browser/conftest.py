@@ -12,6 +12,9 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
+from tests.browser.newcomer_scene import newcomers_warroom, tell_some_voices
+from tests.scenarios.warroom_process import WarroomProcess
+
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 ARGUMENTS = [
     "--no-sandbox",
@@ -61,6 +64,19 @@ async def browser_page_factory(chromium: Browser) -> AsyncIterator[PageFactory]:
     for context in contexts:
         await context.close()
     _problems.clear()
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def warroom(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WarroomProcess]:
+    """One real process, as a newcomer finds it; its tests share it (xdist group "newcomer")."""
+    async with newcomers_warroom(tmp_path_factory.mktemp("newcomer")) as process:
+        yield process
+
+
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def voices(warroom: WarroomProcess) -> None:
+    """A few voices are in its inbox."""
+    await tell_some_voices(warroom)
 
 
 async def violations_on(page: Page) -> list[str]:
