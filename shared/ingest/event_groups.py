@@ -6,7 +6,7 @@ inserted, deduplicated and counted together, and every sender hears how many of 
 
 import asyncio
 from collections import defaultdict, deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -19,7 +19,7 @@ from shared.store.database import Store
 from shared.store.dialect import insert_new
 from shared.store.models import Event
 
-Row = dict[str, Any]
+Row = Mapping[str, Any]
 ROWS_AT_ONCE = 1000
 UNITS_AT_ONCE_ON_POSTGRESQL = 2  # SQLite has one writer anyway
 
@@ -134,12 +134,8 @@ async def store_together(session: AsyncSession, group: Sequence[_Waiting], known
         for row in waiting.rows:
             by_site[waiting.site].setdefault(row["event_id"], (waiting, row))
     for site, owned in sorted(by_site.items()):
-        inserted = await insert_new(session, Event, [row for _, row in owned.values()], ["event_id"])
-        new_ids = {event_id for (event_id,) in inserted}
-        fresh = []
-        for event_id, (waiting, row) in owned.items():
-            if event_id in new_ids:
-                waiting.new += 1
-                fresh.append(row)
+        fresh = await insert_new(session, Event, [row for _, row in owned.values()], ["site", "event_id"])
+        for row in fresh:
+            owned[row["event_id"]][0].new += 1
         if fresh:
             await count_events(session, site, fresh, known)

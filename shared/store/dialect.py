@@ -2,9 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Insert, event, text
+from sqlalchemy import Dialect, Table, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -12,6 +13,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlmodel import SQLModel
 
+Row = Mapping[str, Any]  # values by column
 MIGRATION_LOCK = 7_231_001
 
 
@@ -28,16 +30,25 @@ async def insert_if_new(session: AsyncSession, row: SQLModel) -> bool:
 
 
 async def insert_new(
-    session: AsyncSession, table: type[SQLModel], rows: Sequence[Mapping[str, Any]], returning: Sequence[str]
-) -> list[tuple[Any, ...]]:
-    """Inserts the rows whose unique keys are free, in few statements; the named columns of those inserted."""
+    session: AsyncSession, table: type[SQLModel], rows: Sequence[Row], unique: Sequence[str]
+) -> list[Row]:
+    """Inserts the rows whose unique columns are free, in one or two statements; gives those rows back."""
     if not rows:
         return []
     columns = table.__table__  # type: ignore[attr-defined]
-    name = session.get_bind().dialect.name
-    statement: Any = postgresql.insert(columns) if name == "postgresql" else sqlite.insert(columns)
-    statement = statement.on_conflict_do_nothing().returning(*(columns.c[column] for column in returning))
-    return [tuple(row) for row in await session.execute(statement, list(rows))]
+    keys = [columns.c[name] for name in unique]
+    if session.get_bind().dialect.name == "postgresql":
+        statement = postgresql.insert(columns).on_conflict_do_nothing().returning(*keys)
+        new = {tuple(row) for row in await session.execute(statement, [dict(row) for row in rows])}
+        return [row for row in rows if tuple(row[name] for name in unique) in new]
+    # One connection writes, so nothing comes between the look and the insert; and executemany without
+    # RETURNING keeps one prepared statement, whatever the number of rows.
+    same = [key.in_({row[name] for row in rows}) for key, name in zip(keys, unique, strict=True)]
+    taken = {tuple(row) for row in await session.execute(select(*keys).where(*same))}
+    fresh = [row for row in rows if tuple(row[name] for name in unique) not in taken]
+    if fresh:
+        await session.execute(_plain_insert(columns), [dict(row) for row in fresh])
+    return fresh
 
 
 def _values(row: SQLModel) -> dict[str, Any]:
@@ -52,14 +63,26 @@ async def add_up(
     """Inserts counters or adds to those that stand; sorted by key, so that two replicas never deadlock."""
     if not rows:
         return
-    keys = [column.key for column in table.__table__.primary_key.columns]  # type: ignore[attr-defined]
+    columns = table.__table__  # type: ignore[attr-defined]
+    keys = [column.key for column in columns.primary_key.columns]
     ordered = sorted(rows, key=lambda row: tuple(str(row[key]) for key in keys))
-    statement: Insert = insert_for(session, table)
-    statement = statement.on_conflict_do_update(  # type: ignore[attr-defined]
-        index_elements=keys,
-        set_={name: getattr(table, name) + statement.excluded[name] for name in add},  # type: ignore[attr-defined]
-    )
+    statement = _adding_insert(columns, tuple(add), session.get_bind().dialect.name)
     await session.execute(statement, [dict(row) for row in ordered])
+
+
+# Built once: on the hot path building a statement costs more than running it.
+@lru_cache(maxsize=64)
+def _plain_insert(columns: Table) -> Any:
+    return sqlite.insert(columns)
+
+
+@lru_cache(maxsize=64)
+def _adding_insert(columns: Table, add: tuple[str, ...], dialect: str) -> Any:
+    statement: Any = postgresql.insert(columns) if dialect == "postgresql" else sqlite.insert(columns)
+    return statement.on_conflict_do_update(
+        index_elements=[column.key for column in columns.primary_key.columns],
+        set_={name: columns.c[name] + statement.excluded[name] for name in add},
+    )
 
 
 def prepare_sqlite(engine: AsyncEngine, *, writes: bool) -> None:

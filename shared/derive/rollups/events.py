@@ -78,8 +78,8 @@ async def count_views(session: AsyncSession, tally: Tally, rows: Iterable[EventR
             if row["name"] == CLICK:
                 clicked.add(row["view"])
     fresh = [_make_view(tally.site, view, first[view]) for view in sorted(first)]
-    for hour, day in await insert_new(session, PageView, fresh, ["hour", "local_day"]):
-        tally.add("marked_view", hour, day)
+    for made in await insert_new(session, PageView, fresh, ["site", "view"]):
+        tally.add("marked_view", made["hour"], made["local_day"])
     if clicked:
         for hour, day in await _note_clicked(session, tally.site, sorted(clicked)):
             tally.add("clicked_view", hour, day)
@@ -111,12 +111,13 @@ async def count_visitor_days(session: AsyncSession, tally: Tally, rows: Iterable
         if row["visitor"] is not None:
             found[row["local_day"], row["visitor"]].append(row)
     days = {place: _make_day(tally.site, *place, events) for place, events in sorted(found.items())}
-    made = set(await insert_new(session, VisitorDay, list(days.values()), ["local_day", "visitor"]))
-    for place in made:
-        tally.add("visitor_day", days[place]["hour"], place[0])
-        if days[place]["converted"]:
-            tally.add("converted_day", days[place]["hour"], place[0])
-    await _add_to_days(session, tally, [day for place, day in days.items() if place not in made])
+    made = await insert_new(session, VisitorDay, list(days.values()), ["site", "local_day", "visitor"])
+    for day in made:
+        tally.add("visitor_day", day["hour"], day["local_day"])
+        if day["converted"]:
+            tally.add("converted_day", day["hour"], day["local_day"])
+        del days[day["local_day"], day["visitor"]]
+    await _add_to_days(session, tally, list(days.values()))
 
 
 def _make_day(site: str, day: date, visitor: str, events: Sequence[EventRow]) -> dict[str, Any]:
