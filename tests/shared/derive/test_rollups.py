@@ -1,0 +1,247 @@
+"""Counters move with their cause, and a rebuild of all days finds no difference."""
+
+import random
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlmodel import col, select
+
+from shared.clock import ManualClock, local_day
+from shared.derive.rollups import OTHER_KEY, KnownKeys, count_events, count_feedback, counting, rebuild
+from shared.derive.rollups import rebuilding as rebuilding_module
+from shared.derive.rollups.feedback import is_negative
+from shared.store.database import Store
+from shared.store.dialect import insert_new
+from shared.store.models import Event, Feedback, PageView, Rollup, VisitorDay
+
+ZONE = "Europe/Berlin"
+MIDNIGHT = datetime(2026, 3, 10, 23, 0, tzinfo=UTC)  # Berlin's 11th begins
+
+
+def make_row(number: int, name: str, at: datetime, **fields: Any) -> dict[str, Any]:
+    event = Event(
+        site="docs",
+        event_id=f"event-{number:05}",
+        name=name,
+        received_at=at,
+        occurred_at=at,
+        local_day=local_day(at, ZONE),
+        **{"visitor": "ada", **fields},
+    )
+    return {key: value for key, value in event.model_dump().items() if key != "id"}
+
+
+class Book:
+    """Stores and counts rows as the intake does, and reads the counters."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._known = KnownKeys()
+
+    async def keep(self, *rows: dict[str, Any]) -> None:
+        async def unit(session: Any) -> None:
+            fresh = await insert_new(session, Event, rows, ["site", "event_id"])
+            await count_events(session, "docs", fresh, self._known)
+
+        await self._store.writer.run(unit)
+
+    async def keep_feedback(self, feedback: Feedback) -> None:
+        async def unit(session: Any) -> None:
+            session.add(feedback)
+            await session.flush()
+            await count_feedback(session, feedback)
+
+        await self._store.writer.run(unit)
+
+    async def rebuild(self, days: Sequence[date]) -> None:
+        for day in days:
+            await self._store.writer.run(lambda session, day=day: rebuild(session, "docs", day))
+
+    async def all(self) -> tuple[list[Any], ...]:
+        """Every row that a rebuild makes anew."""
+        async with self._store.read() as session:
+            views = select(PageView.view, PageView.local_day, PageView.hour, PageView.clicked).order_by(PageView.view)
+            days = select(VisitorDay).order_by(col(VisitorDay.local_day), col(VisitorDay.visitor))
+            rollups = select(Rollup).order_by(
+                *(getattr(Rollup, name) for name in ("measure", "hour", "local_day", "key"))
+            )
+            return (
+                [tuple(row) for row in await session.execute(views)],
+                [row.model_dump() for row in (await session.execute(days)).scalars()],
+                [
+                    row.model_dump() | {"total": round(row.total, 6)}
+                    for row in (await session.execute(rollups)).scalars()
+                ],
+            )
+
+    async def total(self, measure: str, **values: Any) -> int:
+        rollups = (await self.all())[2]
+        wanted = {"measure": measure, **values}.items()
+        return sum(row["count"] for row in rollups if wanted <= row.items())
+
+
+@pytest.fixture
+def book(store: Store) -> Book:
+    return Book(store)
+
+
+async def test_a_view_counts_once_and_its_click_in_its_hour(book: Book) -> None:
+    view = {"view": "view-1", "marked": True}
+    before, after = MIDNIGHT - timedelta(minutes=5), MIDNIGHT + timedelta(minutes=5)
+    await book.keep(make_row(1, "page_view", before, page="/a", **view))
+    await book.keep(make_row(2, "click", after, **view), make_row(3, "click", after, **view))
+    evening = date(2026, 3, 10)
+    assert await book.total("marked_view", local_day=evening) == await book.total("marked_view") == 1
+    assert await book.total("clicked_view", local_day=evening) == await book.total("clicked_view") == 1
+    assert await book.total("visitor_day") == 2
+
+
+async def test_a_click_that_overtakes_its_view_makes_it(book: Book) -> None:
+    view = {"view": "view-1", "marked": True}
+    await book.keep(make_row(1, "click", MIDNIGHT, **view))
+    await book.keep(make_row(2, "page_view", MIDNIGHT - timedelta(seconds=1), page="/a", **view))
+    assert (await book.total("marked_view"), await book.total("clicked_view")) == (1, 1)
+    counted = await book.all()
+    await book.rebuild([date(2026, 3, 10), date(2026, 3, 11)])
+    assert await book.all() == counted
+
+
+async def test_a_repeated_id_counts_nothing(book: Book) -> None:
+    row = make_row(1, "conversion", MIDNIGHT, goal="buy", value_cents=100)
+    for _ in range(3):
+        await book.keep(row)
+    assert (await book.total("conversion"), await book.total("converted_day"), await book.total("event")) == (1, 1, 1)
+
+
+async def test_a_visitor_converts_once_in_the_hour_of_the_first_sight(book: Book) -> None:
+    late = MIDNIGHT + timedelta(hours=5)
+    await book.keep(make_row(1, "page_view", MIDNIGHT, page="/a"))
+    for number in (2, 3):
+        await book.keep(make_row(number, "conversion", late, goal="buy"))
+    assert await book.total("converted_day", hour=MIDNIGHT) == await book.total("converted_day") == 1
+
+
+@pytest.mark.parametrize("measure", ["page", "sequence_started"])
+async def test_the_thousand_and_first_key_of_a_day_is_another(
+    book: Book, monkeypatch: pytest.MonkeyPatch, measure: str
+) -> None:
+    monkeypatch.setattr(counting, "KEYS_PER_DAY", 20)
+
+    def make(number: int, at: datetime) -> dict[str, Any]:
+        if measure == "page":
+            return make_row(number, "page_view", at, page=f"/{number % 50}")
+        return make_row(number, "sequence_step", at, sequence=f"s{number % 50}", step=1)
+
+    for number in range(50):
+        await book.keep(make(number, MIDNIGHT))
+    await book.keep(*(make(number, MIDNIGHT + timedelta(hours=3)) for number in range(50, 100)))
+    await book.keep(make(149, MIDNIGHT + timedelta(days=1)))
+    first_day = date(2026, 3, 11)
+    assert await book.total(measure, key=OTHER_KEY, local_day=first_day) == 60
+    assert await book.total(measure, local_day=first_day) == 100
+    assert await book.total(measure, key=OTHER_KEY) == 60
+    counted = await book.all()
+    await book.rebuild([first_day, date(2026, 3, 12)])
+    assert await book.all() == counted
+
+
+async def test_keys_seen_before_cost_no_query(store: Store) -> None:
+    known = KnownKeys()
+    for place in range(counting.DAYS_REMEMBERED + 5):
+        known.of("docs", "page", date(2026, 1, 1) + timedelta(days=place)).add("/a")
+    assert known.of("docs", "page", date(2026, 1, 1)) == set()
+    assert known.of("docs", "page", date(2026, 4, 1)) == {"/a"}
+
+
+def tell(rng: random.Random, count: int) -> list[dict[str, Any]]:
+    """Events of two days and nights: some late, some without a view, some of a visitor nobody counts."""
+    rows = []
+    for number in range(count):
+        at = MIDNIGHT + timedelta(minutes=rng.randint(-1500, 1500))
+        name = rng.choice(["page_view", "click", "engagement", "sequence_step", "exposure", "conversion", "own"])
+        fields: dict[str, Any] = {
+            "page_view": {"page": rng.choice(["/a", "/b", "/c"]), "marked": rng.random() < 0.7},
+            "click": {"marked": rng.random() < 0.8, "target": "x"},
+            "engagement": {"engaged_ms": rng.randint(0, 9999)},
+            "sequence_step": {"sequence": "s", "step": rng.randint(1, 3), "steps": 3, "done": rng.random() < 0.5},
+            "exposure": {"experiment": "e", "variant": rng.choice("ab")},
+            "conversion": {"goal": rng.choice(["buy", "join"]), "value_cents": rng.randint(-5, 500)},
+        }.get(name, {})
+        fields["view"] = rng.choice([None, *(f"view-{n}" for n in range(25))])
+        fields["visitor"] = rng.choice([None, "ada", "bea", "cy"])
+        rows.append(make_row(number, name, at, **fields))
+    return rows
+
+
+def say(rng: random.Random, number: int) -> Feedback:
+    at = MIDNIGHT + timedelta(minutes=rng.randint(-1500, 1500))
+    label = rng.choice([None, "positive", "neutral", "negative"])
+    scale = rng.choice([None, (1, 5), (0, 10), (1, 7), (0, 1)])
+    return Feedback(
+        id=f"feedback-{number}",
+        site="docs",
+        external_key=str(number),
+        source=rng.choice(["web", "api"]),
+        received_at=at,
+        local_day=local_day(at, ZONE),
+        sentiment=label,
+        compound=None if label is None else rng.choice([-0.7, 0.0, 0.8]),
+        score=None if scale is None else rng.randint(*scale),
+        scale_min=scale and scale[0],
+        scale_max=scale and scale[1],
+        survey=rng.choice([None, "helpful"]),
+    )
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_after_a_random_story_a_rebuild_finds_no_difference(
+    book: Book, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    monkeypatch.setattr(rebuilding_module, "CHUNK", 7)  # many chunks: days and views larger than one
+    rng = random.Random(seed)
+    rows = tell(rng, 300)
+    while rows:
+        batch = [rows.pop() for _ in range(min(len(rows), rng.randint(1, 20)))]
+        await book.keep(*batch)
+        if rng.random() < 0.3:
+            await book.keep(*batch)
+    for number in range(30):
+        await book.keep_feedback(say(rng, number))
+    counted = await book.all()
+    assert len(counted[0]) > 15
+    days = [date(2026, 3, 9) + timedelta(days=n) for n in range(5)]
+    for _ in range(2):
+        rng.shuffle(days)
+        await book.rebuild(days)
+        assert await book.all() == counted
+
+
+async def test_feedback_taken_back_leaves_zero(book: Book, store: Store, clock: ManualClock) -> None:
+    feedback = say(random.Random(4), 1)
+    await book.keep_feedback(feedback)
+    await store.writer.run(lambda session: count_feedback(session, feedback, -1))
+    assert {row["count"] for row in (await book.all())[2]} == {0}
+
+
+@pytest.mark.parametrize(
+    ("sentiment", "score", "scale", "negative"),
+    [
+        ("negative", 5, (1, 5), True),  # words outweigh the score
+        ("neutral", 1, (1, 5), False),
+        (None, 2, (1, 5), True),
+        (None, 3, (1, 5), False),
+        (None, 6, (0, 10), True),
+        (None, 7, (0, 10), False),
+        (None, 3, (1, 7), True),
+        (None, 4, (1, 7), False),
+        (None, 0, (0, 1), True),
+        (None, 1, (0, 1), False),
+        (None, 1, (1, 3), None),
+        (None, None, None, None),
+    ],
+)
+def test_what_counts_as_negative(sentiment: Any, score: Any, scale: Any, negative: Any) -> None:
+    feedback = Feedback(sentiment=sentiment, score=score, scale_min=scale and scale[0], scale_max=scale and scale[1])
+    assert is_negative(feedback) is negative
