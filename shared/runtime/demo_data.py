@@ -57,14 +57,14 @@ async def _has_events(runtime: Runtime) -> bool:
 async def _live_through(runtime: Runtime, site: SiteSettings, happenings: list[Visit | Saying]) -> None:
     visits = [happening for happening in happenings if isinstance(happening, Visit)]
     for start in range(0, len(visits), AT_ONCE):
-        await asyncio.gather(*(_visit(runtime, visit) for visit in visits[start : start + AT_ONCE]))
-    for happening in happenings:
-        if isinstance(happening, Saying):
-            await _say(runtime, site, happening)
+        await _visit(runtime, visits[start : start + AT_ONCE])
+    sayings = [happening for happening in happenings if isinstance(happening, Saying)]
+    await asyncio.gather(*(_say(runtime, site, saying) for saying in sayings))
 
 
-async def _visit(runtime: Runtime, visit: Visit) -> None:
-    clock = ManualClock(visit.at)
+async def _visit(runtime: Runtime, visits: list[Visit]) -> None:
+    """Some visits that are received together; each event carries its own time."""
+    clock = ManualClock(visits[-1].at)
     intake = EventIntake(
         runtime.settings,
         clock,
@@ -74,6 +74,10 @@ async def _visit(runtime: Runtime, visit: Visit) -> None:
         runtime.meter,
         runtime.instance_key,
     )
+    await asyncio.gather(*(_send(intake, visit) for visit in visits))
+
+
+async def _send(intake: EventIntake, visit: Visit) -> None:
     batch: dict[str, Any] = {"site": DEMO_SITE, "events": visit.events}
     if visit.person:
         batch["person"] = visit.person
