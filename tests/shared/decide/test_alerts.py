@@ -142,6 +142,21 @@ def test_rules_with_unknown_metrics_are_named(settings):
     assert unknown_kpis(settings) == []
 
 
+def test_a_rule_is_shipped_for_every_metric_that_teams_begin_with(settings):
+    assert {rule.kpi for rule in settings.alerts} == {
+        "feedback_count",
+        "mean_sentiment",
+        "share_negative",
+        "ctr",
+        "conversion_rate",
+        "page_views",
+        "intake_error_rate",
+        "ingestion_lag_p95",
+    }
+    [errors] = [rule for rule in settings.alerts if rule.kpi == "intake_error_rate"]
+    assert (errors.compare, errors.threshold) == ("above", 0.001)
+
+
 def test_counts_are_compared_by_whole_hours():
     now = datetime(2026, 3, 11, 12, 34, tzinfo=UTC)
     drop = make_rule(kpi="page_views", compare="drop", window_hours=2)
