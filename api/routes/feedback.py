@@ -16,8 +16,11 @@ from api.visitor_texts import language_of, thanks_address, way_back
 from shared.errors import CannotStore, InvalidInput, LimitReached, NotAllowed, WarroomError
 from shared.ingest.feedback import FeedbackOutcome, FeedbackSender, NewFeedback, parse_form
 from shared.ingest.noise_filter import opted_out
+from shared.runtime import Runtime
 
 PAGE_ERRORS = (InvalidInput, LimitReached, CannotStore)
+SENTENCES: dict[type[WarroomError], str] = {InvalidInput: "form_wrong", CannotStore: "page_not_sent"}
+FORM_FIELDS = frozenset({"text", "score", "category", "contact"})  # those that a visitor sees
 
 
 class FeedbackAnswer(BaseModel):
@@ -90,7 +93,6 @@ def _show_again(request: web.Request, values: dict[str, str], error: WarroomErro
     site = runtime.settings.site(values.get("site", ""))
     language = language_of(request, values.get("language"), site)
     texts = runtime.texts.table(language)
-    problems = error.problems if isinstance(error, InvalidInput) else ()
     response = render(
         "visitor/form_error.html",
         status_of(error)[0],
@@ -98,13 +100,21 @@ def _show_again(request: web.Request, values: dict[str, str], error: WarroomErro
         language=runtime.texts.nearest(language),
         site=values.get("site", ""),
         values=values,
-        errors={problem.field: problem.reason for problem in problems},
-        error=texts["page_not_sent"] if isinstance(error, CannotStore) else str(error),
+        errors=_reasons(runtime, language, error),
+        error=texts[SENTENCES[type(error)]] if type(error) in SENTENCES else str(error),
         back=way_back(request, values.get("site"), values.get("page")),
     )
     if isinstance(error, LimitReached | CannotStore):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     return response
+
+
+def _reasons(runtime: Runtime, language: str, error: WarroomError) -> dict[str, str]:
+    """What is wrong with each field of the form, in the visitor's language."""
+    problems = error.problems if isinstance(error, InvalidInput) else ()
+    longest = runtime.settings.limits.text_characters
+    wrong = {problem.field for problem in problems} & FORM_FIELDS
+    return {field: runtime.texts.say(language, f"form_wrong_{field}", longest) for field in wrong}
 
 
 async def show_thanks(request: web.Request) -> web.Response:

@@ -61,6 +61,16 @@ async def test_what_is_wrong_is_named(api: RunningApi) -> None:
     assert answer.json()["errors"] == [{"field": "score", "reason": "a whole number from 1 to 5"}]
 
 
+async def test_a_refused_form_speaks_the_words_of_the_configuration(api: RunningApi) -> None:
+    refused = await send_form(api, score="9", text="x" * 5001)
+    page = refused.body.decode()
+    assert refused.status == 400
+    for key in ("form_wrong", "form_wrong_score"):
+        assert api.runtime.texts.say("en", key) in page
+    assert "at most 5000 characters" in page
+    assert "whole number" not in page
+
+
 @pytest.mark.parametrize("body", ["null", "[]", "5", '"a"', "{", '{"site":"docs","site":"docs","text":"a"}', "\xff"])
 async def test_what_is_no_object_is_refused(api: RunningApi, body: str) -> None:
     assert (await api.ask("POST", "/feedback", body.encode("latin-1"))).status == 400
