@@ -90,14 +90,14 @@ class Saying:
     fields: dict[str, Any] = field(default_factory=dict)
 
 
-def tell_story(seed: int, last_day: date) -> Iterator[list[Visit | Saying]]:
-    """The month that ends with `last_day` (not included), one list a day, each in order of time."""
+def tell_story(seed: int, today: date) -> Iterator[tuple[date, list[Visit | Saying]]]:
+    """The month before today, and today; each day with what happens on it, in order of time."""
     rng = random.Random(seed)
     readers = [_reader(rng, number) for number in range(260)]
-    for index in range(DAYS):
-        day = last_day - timedelta(days=DAYS - index)
+    for index in range(DAYS + 1):
+        day = today - timedelta(days=DAYS - index)
         happenings: list[Visit | Saying] = [*_visits(rng, readers, day, index), *_sayings(rng, readers, day, index)]
-        yield sorted(happenings, key=lambda happening: happening.at)
+        yield day, sorted(happenings, key=lambda happening: happening.at)
 
 
 @dataclass(frozen=True)
@@ -114,7 +114,7 @@ def _reader(rng: random.Random, number: int) -> _Reader:
     return _Reader(
         address=f"198.51.{100 + number // 250}.{number % 250 + 1}",
         agent=rng.choice(AGENTS),
-        person=f"{rng.getrandbits(96):024x}" if rng.random() < 0.35 else None,
+        person=f"{rng.getrandbits(96):024x}" if rng.random() < 0.2 else None,
         variant="short" if rng.random() < 0.5 else "long",
         language="de" if rng.random() < 0.06 else "en",
         plan=rng.choice((None, "free", "free", "team", "enterprise")),
