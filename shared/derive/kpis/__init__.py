@@ -6,6 +6,7 @@ from shared.derive.kpis.measuring import (
     Measured,
     ScaleScore,
     Sum,
+    counting_began,
     figure,
     find_kpi,
     make_figure,
@@ -16,6 +17,7 @@ from shared.derive.kpis.measuring import (
     series,
     series_between,
     sums_by_key,
+    was_counted_on,
 )
 from shared.derive.kpis.wording import (
     duration,
@@ -35,6 +37,7 @@ __all__ = [
     "Measured",
     "ScaleScore",
     "Sum",
+    "counting_began",
     "duration",
     "figure",
     "find_kpi",
@@ -53,4 +56,5 @@ __all__ = [
     "series_between",
     "short_number",
     "sums_by_key",
+    "was_counted_on",
 ]

@@ -105,11 +105,30 @@ async def figure(
     compare: bool = True,
     against: tuple[date, date] | None = None,
 ) -> Figure:
-    """The metric beside the same number of days before, or beside the days of `against`."""
+    """The metric beside the same number of days before, or beside the days of `against`.
+
+    There is nothing beside days on which the site was not counted yet: a change from them would tell of the start.
+    """
     now = await measure(session, kpi, site, start, end)
     first, last = against or period_before(start, end)
+    compare = compare and await was_counted_on(session, site, first, find_kpi(kpi).measures)
     before = await measure(session, kpi, site, first, last) if compare else None
     return make_figure(find_kpi(kpi), now, before)
+
+
+async def was_counted_on(session: AsyncSession, site: str, day: date, measures: Iterable[str] = ()) -> bool:
+    """Whether anything of the site was counted on that day or before."""
+    began = await counting_began(session, site, measures)
+    return began is not None and began <= day
+
+
+async def counting_began(session: AsyncSession, site: str, measures: Iterable[str] = ()) -> date | None:
+    """The local day of the site's first event or feedback, or of the first of these measures."""
+    found: list[date] = []
+    for name in sorted({"event", "feedback", *measures}):
+        first = select(col(Rollup.local_day)).where(col(Rollup.site) == site, col(Rollup.measure) == name)
+        found += (await session.execute(first.order_by(col(Rollup.hour)).limit(1))).scalars()
+    return min(found, default=None)
 
 
 def make_figure(kpi: Kpi, now: Measured, before: Measured | None = None) -> Figure:

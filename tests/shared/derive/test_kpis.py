@@ -200,3 +200,10 @@ def test_changes_are_judged_and_noise_is_not_told(figure, expected):
 
 def test_every_metric_has_a_title_and_a_definition_that_ends():
     assert all(kpi.title and kpi.definition.endswith(".") and kpi.nothing for kpi in kpis.KPIS.values())
+
+
+async def test_days_before_the_site_was_counted_are_nothing_to_compare_with(store):
+    await insert(store, make_rollup("page_view", 30), make_rollup("page_view", 20, local_day=DAY - timedelta(days=1)))
+    async with store.read() as session:
+        week = await kpis.figure(session, "page_views", "docs", DAY - timedelta(days=1), DAY)
+    assert (week.value, week.previous) == (50, None)
