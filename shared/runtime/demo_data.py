@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from sqlalchemy import func, update
+from sqlalchemy import Update, func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -21,11 +21,11 @@ from shared.jobs.context import JobContext
 from shared.jobs.job_functions import plan_reports, post_due_reports
 from shared.runtime.build import Runtime
 from shared.runtime.demo_story import DAYS, Saying, Visit, tell_story
-from shared.store.models import Event, OutboxMessage, OutboxState
+from shared.store.models import Event, Feedback, FeedbackStatus, OutboxMessage, OutboxState
 
 SEED = 20_260_311
 AT_ONCE = 64  # visits that wait for one commit
-ALERT_CHECKS = (3, 6, 9, 12, 12.5, 15, 15.5, 18, 18.5, 21, 24)  # hours of a day
+ALERT_CHECKS = (6, 12, 18, 24)  # hours of a day
 SUMMARY_HOUR = 23.5
 
 
@@ -38,13 +38,13 @@ async def seed_demo(runtime: Runtime, console: Console | None = None) -> bool:
     today = local_day(now, site.zone)
     columns = (TextColumn("Telling a month of stories"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=False) as progress:
-        bar = progress.add_task("days", total=DAYS)
-        for happenings in tell_story(SEED, today):
-            day = local_day(happenings[0].at, site.zone)
-            await _live_through(runtime, site, happenings)
+        bar = progress.add_task("days", total=DAYS + 1)
+        for day, happenings in tell_story(SEED, today):
+            await _live_through(runtime, site, [happening for happening in happenings if happening.at <= now])
             await _look_back(runtime, day_start(day, site.zone), now)
             progress.advance(bar)
     await runtime.store.writer.run(_call_it_sent)
+    await runtime.store.writer.run(lambda session: _call_it_read(session, now))
     return True
 
 
@@ -144,3 +144,18 @@ async def _call_it_sent(session: AsyncSession) -> None:
         .where(col(OutboxMessage.state) == OutboxState.PENDING.value)
         .values(state=OutboxState.SENT.value, sent_at=OutboxMessage.created_at, sent_through="demo")
     )
+
+
+async def _call_it_read(session: AsyncSession, now: datetime) -> None:
+    """The team has read what is older than two days; bugs of weeks ago are mended, questions answered."""
+    old, older = now - timedelta(days=2), now - timedelta(days=7)
+    demo = update(Feedback).where(col(Feedback.site) == DEMO_SITE)
+    await _set_status(session, demo.where(col(Feedback.received_at) < old), FeedbackStatus.SEEN, old)
+    done = demo.where(col(Feedback.received_at) < older)
+    await _set_status(session, done.where(col(Feedback.category) == "bug"), FeedbackStatus.CLOSED, older)
+    await _set_status(session, done.where(col(Feedback.category) == "question"), FeedbackStatus.ANSWERED, older)
+
+
+async def _set_status(session: AsyncSession, chosen: Update, status: FeedbackStatus, at: datetime) -> None:
+    marked = chosen.values(status=status.value, status_at=at, status_by="demo")
+    await session.execute(marked.execution_options(synchronize_session=False))

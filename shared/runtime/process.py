@@ -5,8 +5,9 @@ import contextlib
 import logging
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from typing import Any
 
 from rich.console import Console
 
@@ -31,7 +32,7 @@ Serve = Callable[[Runtime], AbstractAsyncContextManager[None]]
 LeaderPart = tuple[str, Callable[[], Awaitable[None]]]
 PartsOf = Callable[[Runtime], Sequence[LeaderPart]]
 METER_SECONDS = 5.0
-STOP_SECONDS = 9.0
+STOP_SECONDS = 7.5
 
 
 async def run_process(
@@ -39,24 +40,55 @@ async def run_process(
 ) -> None:
     """Runs until SIGTERM or SIGINT; `serve` opens the HTTP edge, `edge_parts` are the bots of the leader."""
     stop = _stop_event()
-    async with AsyncExitStack() as stack:
-        runtime = await stack.enter_async_context(build_runtime(settings, clock))
+    async with build_runtime(settings, clock) as runtime:
         describe_settings(settings, runtime.parts)
         if demo:
-            await seed_demo(runtime)
-        await stack.enter_async_context(serve(runtime))
-        if settings.uses_sqlite:
-            path = settings.store.data_dir / SOCKET_FILE
-            await stack.enter_async_context(serve_commands(path, OperatorContext(runtime)))
-        await stack.enter_async_context(_background(_flush_meter(runtime), "meter"))
-        await stack.enter_async_context(_background(_warm_up(settings), "warm-up"))
-        if leads:
-            leader_parts = [*_own_parts(runtime), *edge_parts(runtime)]
-            await stack.enter_async_context(_background(runtime.leadership.run(leader_parts), "leadership"))
-        await _greet(runtime)
-        await stop.wait()
-        logger.info("stopping")
+            await _unless_stopped(seed_demo(runtime), stop)
+        if stop.is_set():
+            return
+        leader_parts = [*_own_parts(runtime), *edge_parts(runtime)] if leads else []
+        async with _running(runtime, serve, leader_parts, leads=leads):
+            await _greet(runtime)
+            await stop.wait()
+            logger.info("stopping")
+        await _flush_meter(runtime)
     logger.info("stopped")
+
+
+@asynccontextmanager
+async def _running(
+    runtime: Runtime, serve: Serve, leader_parts: Sequence[LeaderPart], *, leads: bool
+) -> AsyncIterator[None]:
+    """Everything that works until the stop. Edge and leader end side by side: together they have ten seconds."""
+    edge, leader = AsyncExitStack(), AsyncExitStack()
+    try:
+        await edge.enter_async_context(serve(runtime))
+        if runtime.settings.uses_sqlite:
+            path = runtime.settings.store.data_dir / SOCKET_FILE
+            await edge.enter_async_context(serve_commands(path, OperatorContext(runtime)))
+        await edge.enter_async_context(_background(_keep_flushing(runtime), "meter"))
+        await edge.enter_async_context(_background(_warm_up(runtime.settings), "warm-up"))
+        if leads:
+            await leader.enter_async_context(_background(runtime.leadership.run(leader_parts), "leadership"))
+        else:
+            waiting = [name for name, part in runtime.parts.all().items() if part.state == "down"]
+            runtime.leadership.stand_by(waiting)
+        yield
+    finally:
+        for ended in await asyncio.gather(edge.aclose(), leader.aclose(), return_exceptions=True):
+            if isinstance(ended, Exception):
+                logger.error("a part did not stop cleanly", exc_info=ended)
+
+
+async def _unless_stopped(work: Coroutine[Any, Any, object], stop: asyncio.Event) -> None:
+    """Long work of the start, given up when the process is to stop."""
+    task, stopping = asyncio.create_task(work), asyncio.create_task(stop.wait())
+    await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if not task.done():
+        task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
 
 
 def _stop_event() -> asyncio.Event:
@@ -77,7 +109,7 @@ def _own_parts(runtime: Runtime) -> list[LeaderPart]:
     settings = runtime.settings
     if settings.war_room.console and not settings.war_room_on_discord:
         runtime.channels.attach(ConsoleChannel(settings, sys.stdout))
-        runtime.parts.set("war room", "ok", "posts appear here and on the dashboard's War Room page")
+        runtime.parts.set("war room", "ok", "posts appear on the console and on the dashboard's War Room page")
     loop = DeliveryLoop(
         settings,
         runtime.clock,
@@ -88,9 +120,21 @@ def _own_parts(runtime: Runtime) -> list[LeaderPart]:
         runtime.instance,
     )
     return [
-        ("delivery", loop.run),
-        ("jobs", lambda: run_scheduler(runtime.job_context(), JOBS)),
+        ("delivery", _told(runtime, "delivery", "sends what waits in the outbox", loop.run)),
+        ("jobs", _told(runtime, "jobs", "tick", lambda: run_scheduler(runtime.job_context(), JOBS))),
     ]
+
+
+def _told(
+    runtime: Runtime, name: str, sentence: str, work: Callable[[], Awaitable[None]]
+) -> Callable[[], Awaitable[None]]:
+    """The part says that it works when it is started; its failures and its end are told by the leadership."""
+
+    async def run() -> None:
+        runtime.parts.set(name, "ok", sentence)
+        await work()
+
+    return run
 
 
 async def _greet(runtime: Runtime) -> None:
@@ -109,13 +153,17 @@ async def _warm_up(settings: Settings) -> None:
     await prepare_text("Guten Morgen zusammen", settings.sentiment, None)
 
 
-async def _flush_meter(runtime: Runtime) -> None:
+async def _keep_flushing(runtime: Runtime) -> None:
     while True:
         await asyncio.sleep(METER_SECONDS)
-        try:
-            await runtime.meter.flush(runtime.store)
-        except WarroomError:
-            logger.warning("counts of answers wait for the store")
+        await _flush_meter(runtime)
+
+
+async def _flush_meter(runtime: Runtime) -> None:
+    try:
+        await runtime.meter.flush(runtime.store)
+    except WarroomError:
+        logger.warning("counts of answers wait for the store")
 
 
 @asynccontextmanager

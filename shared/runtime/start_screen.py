@@ -48,7 +48,9 @@ def describe_settings(settings: Settings, parts: PartsBoard) -> None:
 
 def _describe_discord(settings: Settings, parts: PartsBoard) -> None:
     if not settings.secrets.discord_token:
-        parts.set("discord", "off", "set WARROOM_DISCORD_TOKEN; War Room posts appear here and on the dashboard")
+        parts.set(
+            "discord", "off", "set WARROOM_DISCORD_TOKEN; War Room posts appear on the console and on the dashboard"
+        )
     elif not settings.discord.war_room_channel:
         parts.set("discord", "off", "no War Room channel: set discord.war_room_guild and discord.war_room_channel")
     else:
