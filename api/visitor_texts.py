@@ -1,5 +1,6 @@
 """In which language a visitor is addressed, and the way back to the page they came from."""
 
+import re
 from urllib.parse import quote, urlencode
 
 from aiohttp import web
@@ -8,13 +9,15 @@ from api.routing import RUNTIME
 from shared.config import DEMO_SITE, SiteSettings
 from shared.ingest.event_fields import clean_page
 
+LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8}){0,3}")
+
 
 def language_of(request: web.Request, given: str | None = None, site: SiteSettings | None = None) -> str:
     """What the page says, else what the browser prefers, else the language of the site."""
     if given:
         return given
     preferred = request.headers.get("Accept-Language", "").split(",")[0].split(";")[0].strip()
-    if preferred and preferred != "*" and len(preferred) <= 35:
+    if LANGUAGE.fullmatch(preferred):  # it is kept with feedback, so nothing else may stand in it
         return preferred
     return site.language if site else "en"
 

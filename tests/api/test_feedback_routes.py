@@ -41,6 +41,12 @@ async def test_the_second_address_is_the_same(api: RunningApi) -> None:
     assert (answer.status, len(await stored(api))) == (201, 1)
 
 
+async def test_only_a_language_is_kept_as_one(api: RunningApi) -> None:
+    await send(api, {"Accept-Language": "pt-BR,en;q=0.5"}, score=5)
+    await send(api, {"Accept-Language": "ada@example.org"}, score=5, page="/b")
+    assert [row.language for row in await stored(api)] == ["pt-BR", "en"]
+
+
 async def test_unknown_fields_are_left_out_and_counted(api: RunningApi) -> None:
     assert (await send(api, text="good", colour="red", size=3)).status == 201
     assert api.runtime.meter.totals["drop", "unknown_field"] == 2
