@@ -24,7 +24,7 @@ async def serve(runtime: Runtime) -> AsyncIterator[None]:
         access_log=None,  # ours writes no address, agent or query
         keepalive_timeout=server.keepalive_seconds,  # bounds unfinished headers too
         lingering_time=LINGERING_SECONDS,
-        shutdown_timeout=server.shutdown_seconds,
+        shutdown_timeout=server.shutdown_seconds / 2,  # waited for twice: for handlers, then for their cancellation
         auto_decompress=False,
     )
     await runner.setup()

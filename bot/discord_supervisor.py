@@ -98,6 +98,7 @@ class DiscordSupervisor:
         if token is None:
             self._runtime.parts.set(PART, "off", "Discord is off: set WARROOM_DISCORD_TOKEN to turn it on.")
             return
+        self._say_down("Discord is being connected.")
         await self._runtime.clock.sleep(await self._held_back_seconds())
         while True:
             refusal = await self._run_once(token.get_secret_value())

@@ -103,7 +103,7 @@ def _assemble(settings: Settings, clock: Clock, store: Store, worker: ProcessWor
     texts = Texts(settings.texts)
     hasher = VisitorHasher(settings, store, clock)
     limiter = TrackLimiter(settings.limits, clock)
-    meter = IntakeMeter(clock)
+    meter, parts = IntakeMeter(clock), PartsBoard()
     return Runtime(
         settings=settings,
         clock=clock,
@@ -119,5 +119,6 @@ def _assemble(settings: Settings, clock: Clock, store: Store, worker: ProcessWor
         feedback=FeedbackIntake(settings, clock, store, hasher, texts, meter, key),
         channels=ChannelDirectory(),
         feed=LiveFeed(store, clock),
-        leadership=Leadership(store, clock, settings.store.lease_seconds),
+        leadership=Leadership(store, clock, settings.store.lease_seconds, parts.set),
+        parts=parts,
     )

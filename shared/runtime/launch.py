@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 
 from shared.clock import process_clock
@@ -27,6 +28,7 @@ def launch(
     serve: Serve, edge_parts: PartsOf = no_bots, *, leads: bool = True, deployed: bool = False, demo: bool = False
 ) -> int:
     """Runs the process; its exit code. Refusals are one sentence on stderr."""
+    signal.signal(signal.SIGTERM, _leave)  # until the loop listens
     try:
         if deployed:
             check_deployment()
@@ -38,11 +40,16 @@ def launch(
         work = run_process(settings, process_clock(), serve, edge_parts, leads=leads, demo=demo)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(work)
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # asked again while the last threads end
     except ConfigurationError as error:
         return _refuse(str(error), CONFIGURATION_EXIT)
     except StartRefused as error:
         return _refuse(str(error), UNAVAILABLE_EXIT)
     return 0
+
+
+def _leave(_number: int, _frame: object) -> None:
+    raise SystemExit(0)
 
 
 def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":

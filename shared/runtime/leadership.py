@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from shared.clock import Clock
 from shared.errors import WarroomError
@@ -17,16 +18,18 @@ from shared.store.leases import LEADER, HeldLease, release_lease, renew_lease, t
 logger = logging.getLogger(__name__)
 
 Part = Callable[[], Awaitable[None]]
+Report = Callable[[str, Literal["ok", "off", "down"], str], None]  # part, state, sentence
 STOP_SECONDS = 6.0
 
 
 class Leadership:
     """Wins, renews and loses the leader's lease; starts and stops the leader's parts with it."""
 
-    def __init__(self, store: Store, clock: Clock, lease_seconds: float) -> None:
+    def __init__(self, store: Store, clock: Clock, lease_seconds: float, report: Report | None = None) -> None:
         self._store = store
         self._clock = clock
         self._seconds = lease_seconds
+        self._report = report or _tell_nobody
         self._holder = random_uuid()
         self._lease: HeldLease | None = None
         self._renewed_at = 0.0
@@ -41,21 +44,29 @@ class Leadership:
 
     async def run(self, parts: Sequence[tuple[str, Part]]) -> None:
         """Until cancelled: holds the lease when it can, and runs the parts while it does."""
-        first = True
+        first, names = True, [name for name, _ in parts]
         try:
             while True:
                 await self._hold(force=first and not self._store.is_postgresql)
-                first = False
                 if self.is_leader() and not self._running:
                     logger.info("leading with epoch %d", self.epoch())
-                    self._running = [asyncio.create_task(_keep(name, part), name=name) for name, part in parts]
+                    self._running = [asyncio.create_task(self._keep(name, part), name=name) for name, part in parts]
                 elif not self.is_leader() and self._running:
                     logger.warning("the lease is lost; standing by")
                     await self._stop_parts()
+                    self.stand_by(names)
+                elif not self.is_leader() and first:
+                    self.stand_by(names)
+                first = False
                 await asyncio.sleep(self._seconds / 3)
         finally:
             await self._stop_parts()
             await self._release()
+
+    def stand_by(self, names: Sequence[str]) -> None:
+        """Says of the leader's parts that they do not run here."""
+        for name in names:
+            self._report(name, "off", "this process does not lead")
 
     async def _hold(self, *, force: bool) -> None:
         asked_at, now, lease = self._clock.monotonic(), self._clock.now(), self._lease
@@ -91,17 +102,21 @@ class Leadership:
         except WarroomError:
             logger.info("the lease was left to expire")
 
+    async def _keep(self, name: str, part: Part) -> None:
+        """A part that fails is started again after a growing pause; none takes another down."""
+        pause = 1.0
+        while True:
+            try:
+                await part()
+                return
+            except asyncio.CancelledError:
+                raise
+            except Exception:
+                logger.exception("%s failed; starting it again in %.0f s", name, pause)
+                self._report(name, "down", f"failed; it is started again in {pause:.0f} s")
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, 60.0)
 
-async def _keep(name: str, part: Part) -> None:
-    """A part that fails is started again after a growing pause; none takes another down."""
-    pause = 1.0
-    while True:
-        try:
-            await part()
-            return
-        except asyncio.CancelledError:
-            raise
-        except Exception:
-            logger.exception("%s failed; starting it again in %.0f s", name, pause)
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, 60.0)
+
+def _tell_nobody(_part: str, _state: Literal["ok", "off", "down"], _sentence: str) -> None:
+    pass
