@@ -6,11 +6,12 @@ every few seconds. A killed process loses at most those seconds of counts, never
 
 from bisect import bisect_left
 from collections import Counter
+from collections.abc import Mapping
 from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.clock import Clock
+from shared.clock import Clock, local_day
 from shared.derive.rollups import Tally, hour_of
 from shared.derive.rollups.intake import ANSWER, DROP, LAG
 from shared.store.database import Store
@@ -25,8 +26,9 @@ Cell = tuple[str, datetime, str, str]  # site, hour, measure, key
 class IntakeMeter:
     """Counts until they are flushed into the rollups."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, zones: Mapping[str, str] | None = None) -> None:
         self._clock = clock
+        self._zones = zones or {}  # by site; what belongs to no site counts in UTC
         self._counts: Counter[Cell] = Counter()
         self.totals: Counter[tuple[str, str]] = Counter()  # (measure, key) since the start, for /metrics
 
@@ -57,17 +59,17 @@ class IntakeMeter:
         if not waiting:
             return 0
         try:
-            await store.writer.run(lambda session: _store_counts(session, waiting))
+            await store.writer.run(lambda session: _store_counts(session, waiting, self._zones))
         except Exception:  # a cancelled caller's unit may still be committed: counts are rather lost than doubled
             self._counts.update(waiting)
             raise
         return len(waiting)
 
 
-async def _store_counts(session: AsyncSession, counts: Counter[Cell]) -> None:
+async def _store_counts(session: AsyncSession, counts: Counter[Cell], zones: Mapping[str, str]) -> None:
     for site in sorted({cell[0] for cell in counts}):
         tally = Tally(site)
         for (owner, hour, measure, key), count in counts.items():
             if owner == site:
-                tally.add(measure, hour, hour.date(), key, count)
+                tally.add(measure, hour, local_day(hour, zones.get(site, "UTC")), key, count)
         await tally.store(session)

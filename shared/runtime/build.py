@@ -103,7 +103,8 @@ def _assemble(settings: Settings, clock: Clock, store: Store, worker: ProcessWor
     texts = Texts(settings.texts)
     hasher = VisitorHasher(settings, store, clock)
     limiter = TrackLimiter(settings.limits, clock)
-    meter, parts = IntakeMeter(clock), PartsBoard()
+    meter = IntakeMeter(clock, {site.key: site.zone for site in settings.all_sites()})
+    parts = PartsBoard()
     return Runtime(
         settings=settings,
         clock=clock,

@@ -39,6 +39,17 @@ async def test_a_flush_moves_everything_once(store: Store, clock: ManualClock) -
     }
 
 
+async def test_a_drop_belongs_to_the_local_day_of_its_site(store: Store, clock: ManualClock) -> None:
+    clock.move_to(clock.now().replace(hour=23))
+    meter = IntakeMeter(clock, {"docs": "Europe/Berlin"})
+    for site in ("docs", ""):
+        meter.drop(site, "bot")
+    await meter.flush(store)
+    async with store.read() as session:
+        rows = (await session.execute(select(Rollup))).scalars().all()
+    assert {row.site: row.local_day.day for row in rows} == {"docs": 12, "": 11}
+
+
 async def test_two_flushes_add_up(store: Store, clock: ManualClock) -> None:
     meter = IntakeMeter(clock)
     for _ in range(2):
