@@ -4,7 +4,7 @@ Everything comes from rollups through `shared.derive.kpis`, so no other place ca
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 
 from markupsafe import Markup
@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from api.dashboard_address import View
-from api.rendering import draw
+from api.rendering import draw, show_day
 from shared.clock import day_start
 from shared.deliver.charts import alt_text
 from shared.deliver.svg_chart import svg_spark, table_rows
@@ -83,6 +83,13 @@ class Status:
     now: datetime
 
 
+async def compare_only_counted(session: AsyncSession, view: View) -> View:
+    """The view without its comparison, when the days beside it begin before the site was counted."""
+    if view.against is None or await kpis.was_counted_on(session, view.site.key, view.against[0]):
+        return view
+    return replace(view, against=None)
+
+
 async def load_figure(session: AsyncSession, kpi: str, view: View, now: datetime) -> Figure:
     """The figure of a tile. Today is compared with the day beside it up to the same hour."""
     if view.period != "today" or view.against is None:
@@ -100,6 +107,8 @@ async def load_tiles(session: AsyncSession, view: View, chosen: str, now: dateti
     for name in TILES:
         figure = await load_figure(session, name, view, now)
         points = await kpis.series(session, name, view.site.key, view.start, view.end)
+        if view.days > 1 and not view.is_whole:
+            points = points[:-1]  # a day that still grows would look like a fall
         tiles.append(make_tile(figure, view, is_chosen=name == chosen, points=points))
     return tiles
 
@@ -190,9 +199,16 @@ async def load_sentences(
         words = "1 voice waits to be read." if unread == 1 else f"{unread:,} voices wait to be read."
         waiting.append(Sentence(words, "", view.link("/app/feedback", status="new"), "Read them"))
     if not found:
-        words = "Nothing changed clearly against the days beside." if view.against else "Nothing to compare with."
+        words = "Nothing changed clearly against the days beside." if view.against else await _why_alone(session, view)
         found = [Sentence(words, "", view.link("/app/feedback"), "See what people say")]
     return [*found[: SENTENCES - len(waiting)], *waiting]
+
+
+async def _why_alone(session: AsyncSession, view: View) -> str:
+    began = await kpis.counting_began(session, view.site.key)
+    if view.compare == "off" or began is None:
+        return "Nothing to compare with."
+    return f"Nothing to compare with: counting began on {show_day(began)}. Choose a shorter period to see changes."
 
 
 def describe_change(figure: Figure, view: View) -> Sentence:

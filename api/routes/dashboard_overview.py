@@ -26,6 +26,7 @@ async def show_overview(request: web.Request) -> web.StreamResponse:
         return render("dashboard/overview.html", shell=make_shell(request, runtime.settings), view=None)
     metric = _metric_of(view)
     async with runtime.store.read() as session:
+        view = await overview_figures.compare_only_counted(session, view)
         unread = await inbox.count_feedback(session, inbox.InboxFilter(view.site.key, status="new"))
         status = await overview_figures.load_status(session, view, now)
         context: dict[str, Any] = {
