@@ -1,6 +1,6 @@
 """The words visitors and members see: one text by key, language and number, English as the fallback."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 Forms = Mapping[str, str | Mapping[str, str]]
 
@@ -52,10 +52,12 @@ def plural_form(language: str, count: int | None) -> str:
         return "other"
     if base in {"fr", "pt"}:
         return "one" if count in (0, 1) else "other"
-    if base in {"ru", "uk", "pl"}:
+    if base in {"ru", "uk", "be", "pl", "hr", "sr", "bs"}:
         return _slavic_form(base, count)
     if base in {"cs", "sk"}:
         return "one" if count == 1 else "few" if 2 <= count <= 4 else "other"
+    if base in OTHER_RULES:
+        return OTHER_RULES[base](count, count % 10, count % 100)
     return "one" if count == 1 else "other"
 
 
@@ -63,7 +65,48 @@ def _slavic_form(base: str, count: int) -> str:
     last, last_two = count % 10, count % 100
     if count == 1 if base == "pl" else last == 1 and last_two != 11:
         return "one"
-    return "few" if 2 <= last <= 4 and not 12 <= last_two <= 14 else "many"
+    if 2 <= last <= 4 and not 12 <= last_two <= 14:
+        return "few"
+    return "other" if base in {"hr", "sr", "bs"} else "many"
+
+
+def _arabic_form(count: int, _last: int, last_two: int) -> str:
+    few = {0: "zero", 1: "one", 2: "two"}
+    return few.get(count) or ("few" if 3 <= last_two <= 10 else "many" if last_two >= 11 else "other")
+
+
+def _slovenian_form(_count: int, _last: int, last_two: int) -> str:
+    return {1: "one", 2: "two", 3: "few", 4: "few"}.get(last_two, "other")
+
+
+def _lithuanian_form(_count: int, last: int, last_two: int) -> str:
+    if 11 <= last_two <= 19 or not last:
+        return "other"
+    return "one" if last == 1 else "few"
+
+
+def _latvian_form(_count: int, last: int, last_two: int) -> str:
+    if not last or 11 <= last_two <= 19:
+        return "zero"
+    return "one" if last == 1 else "other"
+
+
+def _romanian_form(count: int, _last: int, last_two: int) -> str:
+    return "one" if count == 1 else "few" if not count or 1 <= last_two <= 19 else "other"
+
+
+def _hebrew_form(count: int, _last: int, _last_two: int) -> str:
+    return {1: "one", 2: "two"}.get(count, "other")
+
+
+OTHER_RULES: Mapping[str, Callable[[int, int, int], str]] = {
+    "ar": _arabic_form,
+    "he": _hebrew_form,
+    "lt": _lithuanian_form,
+    "lv": _latvian_form,
+    "ro": _romanian_form,
+    "sl": _slovenian_form,
+}
 
 
 def _fill(text: str, values: Mapping[str, object]) -> str:

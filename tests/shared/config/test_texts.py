@@ -1,5 +1,7 @@
 """Texts: language, fallback, plural forms, and values that cannot reach anything else."""
 
+import pytest
+
 from shared.config import load_settings
 from shared.texts import Texts, plural_form
 
@@ -27,6 +29,22 @@ def test_plural_forms_follow_the_language() -> None:
     assert [TEXTS.say("pl", "wait", count=n) for n in (1, 3, 5)] == ["1 minuta", "3 minuty", "5 minut"]
     assert plural_form("fr", 0) == "one"
     assert plural_form("ru", 21) == "one"
+
+
+@pytest.mark.parametrize(
+    ("language", "forms"),
+    [  # from the CLDR table of plural rules
+        ("ar", {0: "zero", 1: "one", 2: "two", 3: "few", 10: "few", 11: "many", 99: "many", 100: "other", 103: "few"}),
+        ("he", {1: "one", 2: "two", 3: "other"}),
+        ("hr", {1: "one", 11: "other", 21: "one", 22: "few", 25: "other"}),
+        ("lt", {1: "one", 10: "other", 11: "other", 21: "one", 22: "few"}),
+        ("lv", {0: "zero", 1: "one", 11: "zero", 21: "one", 22: "other"}),
+        ("ro", {0: "few", 1: "one", 19: "few", 20: "other", 101: "few", 120: "other"}),
+        ("sl", {1: "one", 2: "two", 3: "few", 5: "other", 101: "one"}),
+    ],
+)
+def test_plural_forms_of_more_languages(language: str, forms: dict[int, str]) -> None:
+    assert {count: plural_form(language, count) for count in forms} == forms
 
 
 def test_a_value_is_only_text() -> None:
