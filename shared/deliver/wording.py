@@ -96,8 +96,13 @@ def _figure_line(figure: Figure) -> str:
 def _category_lines(summary: Summary) -> list[str]:
     counts = summary.categories
     order = [*CATEGORY_ORDER, *sorted(set(counts) - set(CATEGORY_ORDER))]
-    said = ", ".join(f"{counts[category]} {category}" for category in order if counts.get(category))
+    said = ", ".join(_count_of(category, counts[category]) for category in order if counts.get(category))
     return [f"About: {said}"] if said else []
+
+
+def _count_of(category: str, count: int) -> str:
+    """“1 bug”, “2 ideas”; “praise”, “other” and “unsorted” have no plural."""
+    return f"{count} {category}{'s' if count > 1 and category in ('bug', 'idea', 'question') else ''}"
 
 
 def _word_lines(summary: Summary) -> list[str]:

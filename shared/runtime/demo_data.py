@@ -26,7 +26,7 @@ from shared.store.models import Event, Feedback, FeedbackStatus, OutboxMessage, 
 SEED = 20_260_311
 AT_ONCE = 64  # visits that wait for one commit
 ALERT_CHECKS = (6, 12, 18, 24)  # hours of a day
-SUMMARY_HOUR = 23.5
+SUMMARY_HOUR = 9.25  # after the daily and the weekly summary are due, as shipped
 
 
 async def seed_demo(runtime: Runtime, console: Console | None = None) -> bool:
@@ -119,15 +119,21 @@ async def _ask(runtime: Runtime, site: SiteSettings, person: str, now: datetime)
 
 
 async def _look_back(runtime: Runtime, midnight: datetime, end: datetime) -> None:
-    """What the jobs would have done on that day: alert checks, and the summaries of the day before."""
-    for hour in ALERT_CHECKS:
+    """What the jobs would have done on that day: alert checks, and in the morning the summaries of the day before."""
+    for hour in sorted((*ALERT_CHECKS, SUMMARY_HOUR)):
         moment = min(midnight + timedelta(hours=hour), end)
-        await runtime.store.writer.run(
-            lambda session, moment=moment: alerts.check_rules(session, runtime.settings, moment)  # type: ignore[misc]
-        )
+        if hour == SUMMARY_HOUR:
+            await _post_summaries(runtime, moment)
+        else:
+            await runtime.store.writer.run(
+                lambda session, moment=moment: alerts.check_rules(session, runtime.settings, moment)  # type: ignore[misc]
+            )
+
+
+async def _post_summaries(runtime: Runtime, moment: datetime) -> None:
     context = JobContext(
         settings=runtime.settings,
-        clock=ManualClock(min(midnight + timedelta(hours=SUMMARY_HOUR), end)),
+        clock=ManualClock(moment),
         store=runtime.store,
         meter=runtime.meter,
         hasher=runtime.hasher,

@@ -130,7 +130,7 @@ async def test_pages_are_light_and_quick(browser_page_factory: PageFactory, demo
         answer = await page.goto(demo.base_url + path)
         assert answer is not None
         weight = len(gzip.compress(await answer.body(), 6))
-        await page.wait_for_function("window.measured.paint > 0")
+        await page.wait_for_function("() => window.measured.paint > 0", polling=20)
         measured = await page.evaluate("window.measured")
         is_good = (
             weight < MOST_BYTES
