@@ -46,9 +46,12 @@ class WarroomProcess:
         config: Mapping[str, Any],
         secrets: Mapping[str, str],
         arguments: Sequence[str] = (),
+        program: str = "bot",
     ) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
         self._arguments = arguments
+        self._program = program
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self._clock_file = folder / "clock"
@@ -73,24 +76,34 @@ class WarroomProcess:
 
     async def start(self, seconds: float = START_SECONDS) -> None:
         """Starts the process and waits until it answers and leads."""
+        self.spawn()
+        await self.until(self._leads, seconds)
+
+    def spawn(self) -> int:
+        """Starts the process and waits for nothing; its id."""
         with self._log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "ignore", "-m", "bot", *self._arguments],
+                [sys.executable, "-W", "ignore", "-m", self._program, *self._arguments],
                 cwd=PROJECT_DIR,
                 env=self.environment,
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
             )
-        await self.until(self._leads, seconds)
+        return self._process.pid
 
     async def _leads(self) -> bool:
+        return bool((await self.readiness()).get("leader"))
+
+    async def readiness(self) -> dict[str, Any]:
+        """What `/readyz` says; nothing while the process does not answer yet."""
         if self._process and self._process.poll() is not None:
             raise AssertionError(f"the process ended with {self._process.returncode}:\n{self.log()[-4000:]}")
         with contextlib.suppress(aiohttp.ClientError, OSError):
             async with self.http.get("/readyz") as answer:
-                return bool((await answer.json()).get("leader"))
-        return False
+                found: dict[str, Any] = await answer.json()
+                return found
+        return {}
 
     def kill(self) -> None:
         """kill -9: nothing is finished, nothing is said."""
@@ -100,8 +113,16 @@ class WarroomProcess:
 
     async def stop(self) -> int:
         """SIGTERM; the exit code."""
+        self.send_signal(signal.SIGTERM)
+        return await self.ended()
+
+    def send_signal(self, number: signal.Signals) -> None:
         assert self._process is not None
-        self._process.terminate()
+        self._process.send_signal(number)
+
+    async def ended(self) -> int:
+        """The exit code, when the process has ended by itself."""
+        assert self._process is not None
         return await asyncio.to_thread(self._process.wait, STOP_SECONDS)
 
     def is_running(self) -> bool:
@@ -177,9 +198,11 @@ async def running_warroom(
     *,
     start: bool = True,
     arguments: Sequence[str] = (),
+    program: str = "bot",
 ) -> AsyncIterator[WarroomProcess]:
     """A process of its own for one story; ends with it."""
-    process = WarroomProcess(folder, database_url, {**DEFAULT_CONFIG, **(config or {})}, secrets or {}, arguments)
+    settings = {**DEFAULT_CONFIG, **(config or {})}
+    process = WarroomProcess(folder, database_url, settings, secrets or {}, arguments, program)
     async with aiohttp.ClientSession(process.base_url, timeout=aiohttp.ClientTimeout(total=30)) as http:
         process.http = http
         try:
