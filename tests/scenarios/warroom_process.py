@@ -52,6 +52,7 @@ class WarroomProcess:
         self.folder = folder
         self._arguments = arguments
         self._program = program
+        self.config, self.secrets = config, secrets
         self.port = free_port()
         self.base_url = f"http://127.0.0.1:{self.port}"
         self._clock_file = folder / "clock"
@@ -77,7 +78,7 @@ class WarroomProcess:
     async def start(self, seconds: float = START_SECONDS) -> None:
         """Starts the process and waits until it answers and leads."""
         self.spawn()
-        await self.until(self._leads, seconds)
+        await self.until(self.leads, seconds)
 
     def spawn(self) -> int:
         """Starts the process and waits for nothing; its id."""
@@ -92,7 +93,8 @@ class WarroomProcess:
             )
         return self._process.pid
 
-    async def _leads(self) -> bool:
+    async def leads(self) -> bool:
+        """Whether it answers and leads."""
         return bool((await self.readiness()).get("leader"))
 
     async def readiness(self) -> dict[str, Any]:
