@@ -16,7 +16,7 @@ from shared.config import SiteSettings
 from shared.decide import prompts
 from shared.errors import NotFound
 from shared.ingest.identities import find_identity, keep_habits
-from shared.ingest.noise_filter import is_known_bot, opted_out
+from shared.ingest.noise_filter import is_bot, opted_out
 from shared.store.models import Platform, Prompt
 from shared.store.people import web_external_id
 from shared.texts import Texts
@@ -92,7 +92,7 @@ async def next_question(request: web.Request) -> web.Response:
     asked = parse_model(AskForQuestion, dict(request.query))
     check_origin(request, asked.site)
     site, now = runtime.settings.site(asked.site), runtime.clock.now()
-    if site is None or opted_out(request.headers) or is_known_bot(request.headers.get("User-Agent")):
+    if site is None or opted_out(request.headers) or is_bot(request.headers.get("User-Agent"), site.key):
         return web.Response(status=204)
     async with runtime.store.read() as session:
         if not await prompts.may_have_question(session, runtime.settings, site, asked.person, now):

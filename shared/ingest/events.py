@@ -17,7 +17,7 @@ from shared.ingest.event_fields import BATCH_FIELDS, EVENT_FIELDS, Received, Tra
 from shared.ingest.event_groups import EventGroups, store_alone
 from shared.ingest.identities import note_web_usage
 from shared.ingest.intake_meter import INSTALLATION, IntakeMeter
-from shared.ingest.noise_filter import is_known_bot
+from shared.ingest.noise_filter import is_bot
 from shared.ingest.strict_json import parse_json_fast
 from shared.store.database import Store
 
@@ -135,7 +135,7 @@ class EventIntake:
             return None
         if sender.opted_out:
             return sender.opted_out
-        return "bot" if is_known_bot(sender.user_agent) else None
+        return "bot" if is_bot(sender.user_agent, site.key) else None
 
     def _drop(self, site: str, rule: str, count: int) -> TrackOutcome:
         self._meter.drop(site, rule, count)

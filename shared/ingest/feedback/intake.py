@@ -31,7 +31,7 @@ from shared.ingest.feedback.repeats import (
 )
 from shared.ingest.identities import ensure_identity, note_usage, note_web_usage
 from shared.ingest.intake_meter import IntakeMeter
-from shared.ingest.noise_filter import is_known_bot
+from shared.ingest.noise_filter import is_bot
 from shared.store.database import Store
 from shared.store.dialect import insert_if_new
 from shared.store.models import Feedback, Identity, Prompt
@@ -95,7 +95,7 @@ class FeedbackIntake:
             raise NotAllowed("This key belongs to another site.")
         if site is None:
             return self._drop("", "unknown_site")
-        if sender.key is None and sender.source in ("web", "form") and is_known_bot(sender.user_agent):
+        if sender.key is None and sender.source in ("web", "form") and is_bot(sender.user_agent, site.key):
             return self._drop(site.key, "bot")
         check_feedback(new, self.settings.limits)
         new = new.model_copy(update={"page": clean_page(new.page, self.settings.limits.page_characters)})

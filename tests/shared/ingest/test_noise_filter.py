@@ -1,7 +1,7 @@
 import crawleruseragents
 import pytest
 
-from shared.ingest.noise_filter import _matches_known_bot, is_known_bot, opted_out
+from shared.ingest.noise_filter import _LIBRARIES, _matches_known_bot, is_bot, is_known_bot, opted_out
 
 _CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) {}/140.0.0.0 Safari/537.36"
 
@@ -15,8 +15,6 @@ _CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko
         "Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
         _CHROME.format("HeadlessChrome"),
         "Mozilla/5.0",
-        "curl/8.5.0",
-        "python-requests/2.32",
         "Mozilla/5.0 AppleWebKit/537.36 (KHTML, like Gecko; compatible; GPTBot/1.2; +https://openai.com/gptbot)",
     ],
 )
@@ -36,15 +34,29 @@ def test_bots_are_known(user_agent: str | None) -> None:
         "Mozilla/5.0 (Linux; Android 10; CUBOT X30) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile "
         "Safari/537.36",
         _CHROME.format("Chrome") + " Edg/140.0.0.0",
+        "curl/8.5.0",
+        "python-requests/2.32",
+        "Python/3.11 aiohttp/3.14.5",
+        "Go-http-client/2.0",
     ],
 )
 def test_people_are_not_bots(user_agent: str) -> None:
     assert not is_known_bot(user_agent)
 
 
+def test_a_crawler_in_a_programs_name_is_still_a_crawler() -> None:
+    assert is_known_bot("curl/8.5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)")
+    assert is_known_bot("Python/3.11 aiohttp/3.14.5 https://crawler.example/")
+
+
+def test_nobody_is_a_bot_on_the_demo() -> None:
+    assert not is_bot(_CHROME.format("HeadlessChrome"), "demo")
+    assert is_bot(_CHROME.format("HeadlessChrome"), "docs")
+
+
 def test_every_example_of_the_list_is_found() -> None:
     examples = [text for entry in crawleruseragents.CRAWLER_USER_AGENTS_DATA for text in entry.get("instances", [])]
-    missed = [text for text in examples if not is_known_bot(text)]
+    missed = [text for text in examples if not is_known_bot(text) and not _LIBRARIES.match(text)]
     assert examples
     assert not missed
 
