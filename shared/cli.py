@@ -129,7 +129,7 @@ def _ask(command: str, **arguments: Any) -> Any:
 
 async def _ask_process_or_store(settings: Settings, command: str, arguments: dict[str, Any]) -> Any:
     socket: Path = settings.store.data_dir / SOCKET_FILE
-    if settings.uses_sqlite and socket.exists():
+    if settings.uses_sqlite and socket.exists():  # noqa: ASYNC240  # one local file, before anything runs
         try:
             return await call_running_process(socket, command, arguments)
         except (ConnectionRefusedError, FileNotFoundError):
