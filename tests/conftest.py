@@ -72,14 +72,32 @@ def clock() -> ManualClock:
     return ManualClock(NOON)
 
 
-BOTH_DATABASES = ("tests/shared/store/", "tests/shared/ingest/", "tests/shared/deliver/", "tests/scenarios/")
+# What the quick run does: both databases where rows are kept and sent, and one story of each way in; `make check`
+# does everything on both.
+BOTH_DATABASES = (
+    "tests/shared/store/",
+    "tests/shared/ingest/",
+    "tests/shared/deliver/",
+    "tests/scenarios/test_docs_visitor_answers",
+    "tests/scenarios/test_killed_between_sending_and_marking",
+    "tests/scenarios/test_erase_everything",
+)
+QUICK_SCRIPT_TESTS = (
+    "plain_visit",
+    "agreed_shape",
+    "consent_keeps",
+    "by_keyboard",
+    "privacy_signal",
+    "without_javascript",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The quick run proves the store, the way in, the way out and the stories on both databases, the rest on SQLite."""
     for item in items:
         name = item.nodeid.replace(os.sep, "/")
-        if "[postgresql" in name and not name.startswith(BOTH_DATABASES):
+        second_database = "[postgresql" in name and not name.startswith(BOTH_DATABASES)
+        script = "test_docs_site_script" in name and not any(part in name for part in QUICK_SCRIPT_TESTS)
+        if second_database or script:
             item.add_marker(pytest.mark.slow)
 
 
