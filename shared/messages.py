@@ -20,7 +20,7 @@ class Doubt(StrEnum):
 
 
 class Payload(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
 def _moment_or_day(value: object) -> object:

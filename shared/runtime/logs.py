@@ -15,6 +15,7 @@ SECRET_SHAPES = re.compile(
     r"|(?<=/interactions/)\d+/[A-Za-z0-9_.=-]+"
 )
 LINE_CHARACTERS = 4000
+OWN_LOGGERS = ("api", "bot", "shared", "warroom")
 
 
 def set_up_logs(level: str, human: bool) -> None:
@@ -38,17 +39,14 @@ def set_up_logs(level: str, human: bool) -> None:
     handler.setFormatter(formatter)
     root = logging.getLogger()
     root.handlers = [handler]
-    root.setLevel(level)
+    # Below WARNING libraries repeat what they are given: a driver would log each value that it stores.
+    root.setLevel(max(logging.getLevelNamesMapping()[level], logging.WARNING))
+    for name in OWN_LOGGERS:
+        logging.getLogger(name).setLevel(level)
     quiet = {
         "aiohttp.server": logging.CRITICAL,  # one traceback per malformed request otherwise
         "aiohttp.access": logging.CRITICAL,  # writes addresses and query strings
-        "apscheduler": logging.WARNING,
-        "alembic": logging.WARNING,
-        "discord": logging.WARNING,
         "discord.http": logging.ERROR,
-        "matplotlib": logging.WARNING,
-        "oauthlib": logging.WARNING,  # would write signatures
-        "tweepy": logging.WARNING,  # would write signed headers and what people are told
         "sqlalchemy.pool": logging.CRITICAL,  # prints addresses of the database
     }
     for name, quiet_level in quiet.items():
