@@ -2,15 +2,19 @@
 
 import asyncio
 import os
+from collections.abc import Mapping
+from itertools import accumulate
 from typing import Literal
 
 import psutil
 from aiohttp import web
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from pydantic import BaseModel
 
 from api.routing import PUBLIC, RUNTIME, Operation, Route
+from shared.derive.rollups.intake import LAG
+from shared.ingest.intake_meter import LAG_BUCKETS_MS, OPEN_BUCKET
 from shared.runtime import Runtime
 from shared.store import outbox
 
@@ -83,18 +87,15 @@ class _Numbers:
         self._runtime = runtime
         self._waiting = waiting
 
-    def collect(self) -> list[CounterMetricFamily | GaugeMetricFamily]:
+    def collect(self) -> list[Metric]:
         totals = self._runtime.meter.totals
         answers = CounterMetricFamily("warroom_intake_answers", "Answers of intake routes", labels=["route", "status"])
         drops = CounterMetricFamily("warroom_intake_drops", "Left out by rule", labels=["reason"])
-        lag = CounterMetricFamily("warroom_intake_lag", "Requests by receipt-to-commit bound, ms", labels=["le"])
         for (measure, key), count in totals.items():
             if measure == "answer":
                 answers.add_metric(key.split(":"), count)
             elif measure == "drop":
                 drops.add_metric([key], count)
-            elif measure == "lag_ms":
-                lag.add_metric([key], count)
         rows = GaugeMetricFamily("warroom_outbox_messages", "Messages by state", labels=["state"])
         for state, count in self._waiting.items():
             rows.add_metric([state], count)
@@ -104,10 +105,20 @@ class _Numbers:
                 parts.add_metric([name], float(part.state == "ok"))
         leader = GaugeMetricFamily("warroom_leader", "1 while this process leads")
         leader.add_metric([], float(self._runtime.is_leader()))
-        return [answers, drops, lag, rows, parts, leader, *_process_numbers()]
+        return [answers, drops, _lag(totals), rows, parts, leader, *_process_numbers()]
 
 
-def _process_numbers() -> list[GaugeMetricFamily]:
+def _lag(totals: Mapping[tuple[str, str], int]) -> HistogramMetricFamily:
+    """A histogram as Prometheus wants it: in seconds, each bucket with all smaller ones."""
+    family = HistogramMetricFamily("warroom_intake_lag_seconds", "From receipt to commit")
+    bounds = [str(bound) for bound in LAG_BUCKETS_MS]
+    counts = accumulate(totals.get((LAG, bound), 0) for bound in [*bounds, OPEN_BUCKET])
+    names = [*(f"{bound / 1000:g}" for bound in LAG_BUCKETS_MS), "+Inf"]
+    family.add_metric([], list(zip(names, counts, strict=True)), None)
+    return family
+
+
+def _process_numbers() -> list[Metric]:
     process = psutil.Process(os.getpid())
     memory = GaugeMetricFamily("warroom_resident_memory_bytes", "Memory of the process")
     memory.add_metric([], float(process.memory_info().rss))

@@ -24,7 +24,7 @@ async def read(api: RunningApi) -> dict[str, Metric]:
     families = {family.name: family for family in text_string_to_metric_families(answer.body.decode())}
     for family in families.values():
         assert family.documentation, family.name
-        assert family.type in ("counter", "gauge"), family.name
+        assert family.type in ("counter", "gauge", "histogram"), family.name
     return families
 
 
@@ -44,7 +44,9 @@ async def test_answers_drops_and_lag_are_counted(api: RunningApi) -> None:
     assert value(families, "warroom_intake_answers", route="track", status="2xx") == 2
     assert value(families, "warroom_intake_answers", route="feedback", status="4xx") == 1
     assert value(families, "warroom_intake_drops", reason="bot") == 1
-    assert sum(sample.value for sample in families["warroom_intake_lag"].samples) >= 1
+    lag = [sample.value for sample in families["warroom_intake_lag_seconds"].samples]
+    assert lag == sorted(lag)
+    assert value(families, "warroom_intake_lag_seconds", le="+Inf") == lag[-1] >= 1
     assert value(families, "warroom_resident_memory_bytes") > 1e7
     assert value(families, "warroom_open_files") > 0
 
