@@ -114,15 +114,12 @@ async def truncate_wal(engine: AsyncEngine) -> bool:
 
     Runs beside any transaction on the one writing connection, which the pool hands out between two batches.
     """
-    connection = await engine.raw_connection()
-    try:
-        driver: Any = connection.driver_connection
+    async with engine.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection  # begins no transaction
         cursor = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         busy, _, _ = await cursor.fetchone()
         await cursor.close()
         return not busy
-    finally:
-        connection.close()
 
 
 # The first letters of what PostgreSQL says when it is away: connection lost, no resources, stopping or starting,
