@@ -13,7 +13,6 @@
     const box = find("consent");
     const say = (words) => { find("strip-status").textContent = words; };
     box.closest("label").hidden = false;
-    for (const button of find("age").querySelectorAll("button")) button.hidden = false;
     box.checked = Boolean(warroom("person"));
     box.addEventListener("change", () => {
       const person = warroom("consent", box.checked);
