@@ -67,6 +67,7 @@ class Answer:
         self._late = late
         self._lock = asyncio.Lock()
         self._said = False
+        self._promised_publicly = False  # deferred where everybody sees "is thinking"
 
     @staticmethod
     def of(interaction: discord.Interaction[Any]) -> "Answer":
@@ -87,6 +88,7 @@ class Answer:
             if not self.interaction.response.is_done():
                 thinking = self._late == "new"
                 await self.interaction.response.defer(ephemeral=private and thinking, thinking=thinking)
+                self._promised_publicly = thinking and not private
 
     async def say(
         self,
@@ -144,10 +146,19 @@ class Answer:
 
     async def explain(self, error: BaseException) -> None:
         """The private sentence of an error; never raises."""
+        sentence = self._sentence(error)
         try:
-            await self.say(self._sentence(error))
+            if self._promised_publicly and not self._said:
+                await self._withdraw()
+            await self.say(sentence)
         except (discord.HTTPException, aiohttp.ClientError, TimeoutError) as failure:
             logger.warning("an answer could not be given: %s", type(failure).__name__)
+
+    async def _withdraw(self) -> None:
+        """Takes back the public "is thinking": what follows can then be for the user alone."""
+        async with self._lock:
+            await self.interaction.delete_original_response()
+            self._said = True
 
     def _is_thinking(self) -> bool:
         return self.interaction.response.type is discord.InteractionResponseType.deferred_channel_message

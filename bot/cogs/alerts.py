@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from bot.discord_client import WarroomClient
 
 OPEN_SHOWN, ENDED_SHOWN = 15, 5
+INSTALLATION_NAME = "Warroom"  # alerts about the whole installation belong to no site
 
 
 class AlertsCog(commands.Cog):
@@ -46,4 +47,6 @@ def describe_alert(alert: Alert) -> str:
     title = kpi.title if kpi else alert.kpi
     since = f"{alert.fired_at:%Y-%m-%d %H:%M} UTC"
     state = f"ended {alert.resolved_at:%Y-%m-%d %H:%M} UTC" if alert.resolved_at else "firing"
-    return f"{alert.severity} · {alert.rule} · {alert.site}: {title} {value}, since {since}, {state}"
+    return (
+        f"{alert.severity} · {alert.rule} · {alert.site or INSTALLATION_NAME}: {title} {value}, since {since}, {state}"
+    )

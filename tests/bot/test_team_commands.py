@@ -1,11 +1,16 @@
 """The team's commands: what they show, and that they refuse Cy, who sees them but has no role."""
 
+from datetime import datetime, timedelta
+from typing import Any
+
 import pytest
 from discord.app_commands import Command
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.prompt_answers import discord_sender
+from shared.identifiers import new_id
 from shared.ingest.feedback import NewFeedback
-from shared.store.models import AuditEntry, Member
+from shared.store.models import Alert, AuditEntry, Member
 from tests.bot.discord_stage import Stage
 from tests.discord_server import NotAllowed, permissions
 
@@ -82,8 +87,43 @@ async def test_metric_names_are_suggested_from_the_catalogue(stage: Stage) -> No
 
 
 async def test_unknown_metric_is_explained(stage: Stage) -> None:
+    """Privately, although the answer would have been for everybody in the War Room."""
     outcome = await stage.server.slash(stage.bea, "metric", {"name": "nonsense"}, channel=stage.war_room_channel)
-    assert "no metric" in outcome.content
+    [told] = await outcome.wait_for_followups()
+    assert "no metric" in told.content
+    assert told.ephemeral
+    assert [message for message in stage.war_room_posts() if not message.deleted and not message.ephemeral] == []
+
+
+@pytest.mark.parametrize("command", ["inbox recent", "metric", "sentiment", "summary"])
+async def test_unknown_site_is_explained_to_the_user_alone(stage: Stage, command: str) -> None:
+    options = {**COMMANDS[command], "site": "nowhere"}
+    outcome = await stage.server.slash(stage.bea, command, options, channel=stage.war_room_channel)
+    [told] = await outcome.wait_for_followups()
+    assert "no such site" in told.content
+    assert told.ephemeral
+
+
+async def test_alerts_name_what_fires_and_what_ended(stage: Stage) -> None:
+    now = stage.clock.now()
+    firing = make_alert_row("docs", "too-negative", "share_negative", now - timedelta(hours=2))
+    ended = make_alert_row("", "intake-lag", "ingestion_lag_p95", now - timedelta(hours=5), resolved_at=now)
+
+    async def unit(session: AsyncSession) -> None:
+        session.add_all([firing, ended])
+
+    await stage.runtime.store.writer.run(unit)
+    outcome = await stage.server.slash(stage.bea, "alerts", channel=stage.war_room_channel)
+    first, second = outcome.embeds[0]["description"].replace("\\", "").splitlines()
+    assert first.startswith("P2 · too-negative · docs: Negative share 50%, since 2026-")
+    assert first.endswith("firing")
+    assert second.startswith("P2 · intake-lag · Warroom: ")
+    assert "ended" in second
+
+
+def make_alert_row(site: str, rule: str, kpi: str, fired_at: datetime, **more: Any) -> Alert:
+    values = {"value_at_fire": 0.5, "worst_value": 0.5, "last_value": 0.5, "threshold": 0.4}
+    return Alert(id=new_id(fired_at), site=site, rule=rule, kpi=kpi, severity="P2", fired_at=fired_at, **values, **more)
 
 
 async def test_inbox_escapes_what_people_wrote(stage: Stage) -> None:
