@@ -10,10 +10,14 @@ from bot.channels.discord_posts import draw_series, plain_embed, with_chart
 from bot.replies import Answer
 from bot.team_commands import MONTH, PERIODS, SUGGESTIONS, chosen_site, days_of, is_private, suggest_site, team
 from shared.derive.kpis import KPIS, figure, find_kpi, format_change, format_figure, period_before, series
+from shared.errors import InvalidInput
 from shared.messages import Series
 
 if TYPE_CHECKING:
     from bot.discord_client import WarroomClient
+
+
+NAME_SHOWN = 60
 
 
 class MetricCog(commands.Cog):
@@ -37,6 +41,8 @@ class MetricCog(commands.Cog):
         site: str | None = None,
     ) -> None:
         answer = Answer.of(interaction)
+        if name not in KPIS:
+            raise InvalidInput(answer.text("metric_unknown", name=name[:NAME_SHOWN]))
         await answer.defer(private=is_private(interaction))
         kpi = find_kpi(name)
         where = chosen_site(self.client.runtime.settings, site)

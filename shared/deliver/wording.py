@@ -53,7 +53,7 @@ def alert_title(alert: AlertPost, settings: Settings) -> str:
 
 def alert_lines(alert: AlertPost) -> Lines:
     """What is measured against what, for how long, and what it means."""
-    window = f"the last {alert.window_hours} {'hour' if alert.window_hours == 1 else 'hours'}"
+    window = _window(alert.window_hours)
     lines = [f"{alert.figure.title}: {format_figure(alert.figure)} in {window}.", _rule_sentence(alert)]
     if alert.phase == "resolved" and alert.resolved_at is not None:
         lasted = duration((alert.resolved_at - alert.fired_at).total_seconds() * 1_000)
@@ -146,6 +146,13 @@ def _words_of(quote: QuotedFeedback, texts: Texts) -> str:
         return texts.say(None, "removed_at_request")
     words = " ".join(quote.text.split())
     return f"“{words if len(words) <= QUOTE_CHARACTERS else words[: QUOTE_CHARACTERS - 1].rstrip() + '…'}”"
+
+
+def _window(hours: int) -> str:
+    """“the last hour”, “the last 24 hours”, “the last 7 days”."""
+    if hours == 1:
+        return "the last hour"
+    return f"the last {hours // 24} days" if hours > 48 and hours % 24 == 0 else f"the last {hours} hours"
 
 
 def _rule_sentence(alert: AlertPost) -> str:
