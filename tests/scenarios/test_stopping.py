@@ -11,6 +11,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from sqlalchemy.exc import OperationalError
 from sqlmodel import func, select
 
 from shared.store.database import LOCK_FILE
@@ -130,4 +131,23 @@ def is_taken(lock: Path) -> bool:
         except BlockingIOError:
             return True
         fcntl.flock(handle, fcntl.LOCK_UN)
+    return False
+
+
+@pytest.mark.slow
+async def test_while_the_demo_is_made_up_it_ends_as_well(tmp_path: Path) -> None:
+    demo = {"server": {"demo": "on"}}
+    async with running_warroom(tmp_path, "", demo, start=False, arguments=("--demo",)) as warroom:
+        warroom.spawn()
+        await warroom.until(lambda: "Telling a month of stories" in warroom.log() or holds_events(warroom), 60)
+        warroom.send_signal(signal.SIGTERM)
+        assert await end(warroom) < TEN_SECONDS
+
+
+async def holds_events(warroom: WarroomProcess) -> bool:
+    if not is_taken(warroom.settings.store.data_dir / LOCK_FILE):
+        return False
+    with contextlib.suppress(OperationalError):
+        async with warroom.read() as session:
+            return bool((await session.execute(select(func.count()).select_from(Event))).scalar_one())
     return False
