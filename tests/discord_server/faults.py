@@ -22,6 +22,7 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     via: bool = True
     delay_seconds: float = 0.0
+    delay_after_seconds: float = 0.0
     drop: Literal["before", "after"] | None = None
 
 
@@ -75,6 +76,11 @@ def token_revoked() -> Fault:
 def slow(seconds: float) -> Fault:
     """The answer takes its time, then comes as usual."""
     return Fault("slow", delay_seconds=seconds)
+
+
+def answered_late(seconds: float) -> Fault:
+    """The request takes effect at once, its answer takes its time."""
+    return Fault("answered late", delay_after_seconds=seconds)
 
 
 def dropped_before() -> Fault:

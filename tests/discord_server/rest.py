@@ -75,6 +75,8 @@ class Rest:
             if fault.drop == "before":
                 return _drop(request)
         status, body, headers = await self._handle(route, call)
+        if fault is not None and fault.delay_after_seconds:
+            await asyncio.sleep(fault.delay_after_seconds)
         if fault is not None and fault.drop == "after":
             record.status = status
             return _drop(request)
