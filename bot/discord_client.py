@@ -19,6 +19,7 @@ from discord.gateway import DiscordWebSocket
 from discord.http import Route
 from sqlmodel import select
 
+from bot.command_texts import CommandTranslator
 from bot.discord_roles import ACCESS, require
 from bot.places import is_ours
 from bot.replies import ANSWER_KEY, Answer, InFlight, answering
@@ -101,6 +102,7 @@ class WarroomClient(commands.Bot):
         )
         self.runtime = runtime
         self.in_flight = InFlight()
+        self.translator = CommandTranslator(runtime.texts)
         self._before_identify = before_identify
         self._identify_pause = 0.0 if is_test else IDENTIFY_PAUSE_SECONDS
 
@@ -114,6 +116,7 @@ class WarroomClient(commands.Bot):
 
         await load_cogs(self)
         check_access(self)
+        await self.tree.set_translator(self.translator)
         await self.sync_commands()
 
     async def on_message(self, message: discord.Message, /) -> None:
@@ -140,7 +143,9 @@ class WarroomClient(commands.Bot):
 
     async def _sync(self, guild: discord.Object | None) -> None:
         """A failure never stops the start: the old commands go on working and the next start tries again."""
-        listed = sorted(json.dumps(c.to_dict(self.tree), sort_keys=True) for c in all_commands(self.tree, guild))
+        commands = all_commands(self.tree, guild)
+        payloads = [await command.get_translated_payload(self.tree, self.translator) for command in commands]
+        listed = sorted(json.dumps(payload, sort_keys=True) for payload in payloads)
         digest = hashlib.sha256("\n".join(listed).encode()).hexdigest()
         key = f"discord_commands:{self.application_id}:{guild.id if guild else 'global'}"
         async with self.runtime.store.read() as session:

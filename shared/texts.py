@@ -22,6 +22,12 @@ class Texts:
                 return _fill(chosen, values)
         raise KeyError(f"there is no text {key!r}")
 
+    def translation(self, language: str, key: str) -> str | None:
+        """The plain text in that language itself, or None where English would stand in."""
+        own = (self._tables.get(candidate, {}).get(key) for candidate in fallbacks(language) if candidate != "en")
+        text = next((text for text in own if text is not None), None)
+        return text["other"] if isinstance(text, Mapping) else text
+
     def nearest(self, language: str | None) -> str:
         """The language in which most of what is said will be; for the `lang` of a page."""
         return next((candidate for candidate in fallbacks(language) if candidate in self._tables), "en")

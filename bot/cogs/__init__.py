@@ -17,6 +17,7 @@ from bot.cogs.standing_message import StandingMessageCog
 from bot.cogs.summary import SummaryCog
 from bot.cogs.usage import UsageCog
 from bot.cogs.warroom import WarroomCog
+from bot.command_texts import fill_in_english
 from bot.views import BUTTONS
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ async def load_cogs(client: "WarroomClient") -> None:
     client.add_dynamic_items(*BUTTONS)
     for cog in EVERYWHERE:
         await client.add_cog(cog(client))
+    fill_in_english(client.tree, client.runtime.texts)
     if client.war_room_guild is not None:
         for team_cog in WAR_ROOM_ONLY:
             await client.add_cog(team_cog(client), guild=client.war_room_guild)

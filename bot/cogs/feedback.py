@@ -7,6 +7,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.command_texts import by_key
 from bot.opting import opt_in_sentence, opt_out_user
 from bot.replies import Answer
 from bot.views.words_modal import feedback_modal
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 SUGGESTIONS = 25
 
 
-class FeedbackCog(commands.GroupCog, group_name="feedback", group_description="Tell the team what you think"):
+class FeedbackCog(commands.GroupCog, group_name="feedback", group_description=by_key("command_feedback")):
     def __init__(self, client: "WarroomClient") -> None:
         self.client = client
         self._zones = sorted(available_timezones())
@@ -27,13 +28,13 @@ class FeedbackCog(commands.GroupCog, group_name="feedback", group_description="T
             app_commands.allowed_installs(guilds=True, users=True)(group)
             app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)(group)
 
-    @app_commands.command(description="Write to the team: a score, a few words, or both", extras={"access": "everyone"})
+    @app_commands.command(description=by_key("command_feedback_send"), extras={"access": "everyone"})
     async def send(self, interaction: discord.Interaction["WarroomClient"]) -> None:
         answer = Answer.of(interaction)
         await answer.open(feedback_modal(answer))
 
-    @app_commands.command(description="Be asked once, in a week, how it went", extras={"access": "everyone"})
-    @app_commands.describe(zone="Your time zone, such as Europe/Berlin: we only ask by day")
+    @app_commands.command(description=by_key("command_feedback_optin"), extras={"access": "everyone"})
+    @app_commands.describe(zone=by_key("command_feedback_optin_zone"))
     async def optin(self, interaction: discord.Interaction["WarroomClient"], zone: str | None = None) -> None:
         answer = Answer.of(interaction)
         if zone is not None and zone not in self._zones:
@@ -49,7 +50,7 @@ class FeedbackCog(commands.GroupCog, group_name="feedback", group_description="T
         found = [zone for zone in self._zones if wanted in zone.lower()]
         return [app_commands.Choice(name=zone, value=zone) for zone in found[:SUGGESTIONS]]
 
-    @app_commands.command(description="Never be asked again", extras={"access": "everyone", "usage": False})
+    @app_commands.command(description=by_key("command_feedback_optout"), extras={"access": "everyone", "usage": False})
     async def optout(self, interaction: discord.Interaction["WarroomClient"]) -> None:
         answer = Answer.of(interaction)
         await opt_out_user(interaction)

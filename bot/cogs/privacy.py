@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 import discord
 from discord import app_commands
 from discord.ext import commands
-from shared.ingest.erasure import export_person
 
+from bot.command_texts import by_key
 from bot.places import site_of
 from bot.replies import Answer
 from bot.views.erase_button import erase_view
 from shared.deliver.discord_text import clean
+from shared.ingest.erasure import export_person
 from shared.ingest.identities import find_identity
 from shared.store.models import Platform
 
@@ -23,7 +24,7 @@ NO_USAGE = {"access": "everyone", "usage": False}
 FILE_NAME = "my-data.json"
 
 
-class PrivacyCog(commands.GroupCog, group_name="privacy", group_description="What is stored about you"):
+class PrivacyCog(commands.GroupCog, group_name="privacy", group_description=by_key("command_privacy")):
     def __init__(self, client: "WarroomClient") -> None:
         self.client = client
         group = self.app_command
@@ -31,7 +32,7 @@ class PrivacyCog(commands.GroupCog, group_name="privacy", group_description="Wha
             app_commands.allowed_installs(guilds=True, users=True)(group)
             app_commands.allowed_contexts(guilds=True, dms=True, private_channels=True)(group)
 
-    @app_commands.command(description="Get everything that is stored about you, as a file", extras=NO_USAGE)
+    @app_commands.command(description=by_key("command_privacy_export"), extras=NO_USAGE)
     async def export(self, interaction: discord.Interaction["WarroomClient"]) -> None:
         answer = Answer.of(interaction)
         await answer.defer()
@@ -47,7 +48,7 @@ class PrivacyCog(commands.GroupCog, group_name="privacy", group_description="Wha
             known = await find_identity(session, Platform.DISCORD.value, str(user_id))
             return await export_person(session, known[1].id) if known else None
 
-    @app_commands.command(description="Remove everything that is stored about you", extras=NO_USAGE)
+    @app_commands.command(description=by_key("command_privacy_erase"), extras=NO_USAGE)
     async def erase(self, interaction: discord.Interaction["WarroomClient"]) -> None:
         answer = Answer.of(interaction)
         runtime = self.client.runtime

@@ -6,6 +6,7 @@ import discord
 from discord import app_commands
 from discord.ext import commands
 
+from bot.command_texts import by_key, in_english
 from bot.discord_roles import team_role
 from bot.places import community_id, site_of
 from bot.replies import Answer
@@ -16,13 +17,12 @@ from shared.ingest.social_messages import SocialMessage, take_saved_message
 if TYPE_CHECKING:
     from bot.discord_client import WarroomClient
 
-MENU_NAME = "Save as feedback"
-
 
 class SaveMessageCog(commands.Cog):
     def __init__(self, client: "WarroomClient") -> None:
         self.client = client
-        self._menu = app_commands.ContextMenu(name=MENU_NAME, callback=self.save, extras={"access": "everyone"})
+        name = in_english(client.runtime.texts, by_key("menu_save_message"))
+        self._menu = app_commands.ContextMenu(name=name, callback=self.save, extras={"access": "everyone"})
         self._menu = app_commands.guild_only(self._menu)
 
     async def cog_load(self) -> None:

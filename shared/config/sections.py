@@ -21,6 +21,7 @@ from pydantic import (
 
 DEMO_SITE = "demo"
 PLURAL_FORMS = frozenset({"zero", "one", "two", "few", "many", "other"})
+COMMAND_TEXT_LIMITS = {"command_": 100, "menu_": 32}  # what Discord shows of a command, in UTF-16 units
 ROLES = ("viewer", "analyst", "operator", "admin")
 
 
@@ -275,7 +276,17 @@ def _text_problems(tables: dict[str, dict[str, str | dict[str, str]]]) -> list[s
                 problems.append(f"texts.{language}.{key}: there is no such text")
             if isinstance(text, dict) and ("other" not in text or not text.keys() <= PLURAL_FORMS):
                 problems.append(f"texts.{language}.{key}: forms are {', '.join(sorted(PLURAL_FORMS))}; other is needed")
+            problems += _command_text_problems(f"texts.{language}.{key}", key, text)
     return problems
+
+
+def _command_text_problems(name: str, key: str, text: str | dict[str, str]) -> list[str]:
+    """One text that does not fit would keep Discord from taking any command."""
+    for prefix, most in COMMAND_TEXT_LIMITS.items():
+        fits = isinstance(text, str) and text.strip() and len(text.encode("utf-16-le")) <= 2 * most
+        if key.startswith(prefix) and not fits:
+            return [f"{name}: a text without forms, of 1 to {most} characters"]
+    return []
 
 
 class Settings(Section):

@@ -137,7 +137,9 @@ def build_world(server: DiscordServer) -> dict[str, Any]:
     }
 
 
-def settings_for(server: DiscordServer, world: dict[str, Any], data_dir: Path, database_url: str) -> Settings:
+def settings_for(
+    server: DiscordServer, world: dict[str, Any], data_dir: Path, database_url: str, **sections: object
+) -> Settings:
     discord = {
         "war_room_guild": world["war_room"].id,
         "war_room_channel": world["war_room_channel"].id,
@@ -154,15 +156,16 @@ def settings_for(server: DiscordServer, world: dict[str, Any], data_dir: Path, d
         discord=discord,
         delivery={"channel_pace_seconds": 0},
         secrets={"discord_token": server.token},
+        **sections,
     )
 
 
 @asynccontextmanager
-async def open_stage(data_dir: Path, database_url: str, clock: ManualClock) -> AsyncIterator[Stage]:
+async def open_stage(data_dir: Path, database_url: str, clock: ManualClock, **sections: object) -> AsyncIterator[Stage]:
     """The bot is connected when this yields."""
     async with DiscordServer(now=clock.now) as server:
         world = build_world(server)
-        settings = settings_for(server, world, data_dir, database_url)
+        settings = settings_for(server, world, data_dir, database_url, **sections)
         stage = Stage(server=server, clock=clock, settings=settings, **world)
         async with build_runtime(settings, clock) as runtime:
             stage.runtime = runtime

@@ -9,6 +9,10 @@ CHAT, USER, MESSAGE = 1, 2, 3
 SUBCOMMAND, GROUP = 1, 2
 CAPACITY = {CHAT: 100, USER: 15, MESSAGE: 15}
 NAME = re.compile(r"[-_'\w]{1,32}")
+LOCALE = re.compile(
+    "id|da|de|en-GB|en-US|es-ES|es-419|fr|hr|it|lt|hu|nl|no|pl|pt-BR|ro|fi|sv-SE|vi|tr|cs|el|bg|ru|uk|hi|th|zh-CN|ja|"
+    "zh-TW|ko"
+)
 
 
 def check_command_set(commands: object) -> list[Json]:
@@ -35,12 +39,11 @@ def check_command(command: Json, path: str) -> None:
     if kind not in CAPACITY:
         raise invalid_form(f"{path}.type", "BASE_TYPE_CHOICES", "Value must be one of {1, 2, 3}.")
     if kind == CHAT:
-        _check_name(command.get("name"), f"{path}.name")
-        check_text(command.get("description"), f"{path}.description", 1, 100)
+        _check_said(command, path)
         _check_options(command.get("options") or [], f"{path}.options", depth=0)
     else:
-        check_text(command.get("name"), f"{path}.name", 1, 32)
-        if command.get("description") or command.get("options"):
+        _check_text_and_translations(command, "name", path, 32)
+        if any(command.get(field) for field in ("description", "description_localizations", "options")):
             raise invalid_form(
                 path, "CONTEXT_MENU_DESCRIPTION", "Context menu commands cannot have a description or options"
             )
@@ -56,10 +59,40 @@ def check_command(command: Json, path: str) -> None:
 
 
 def command_size(command: Json) -> int:
-    """Names, descriptions and choice values added up, as the 8,000 character limit counts them."""
-    own = sum(utf16_length(str(command.get(key) or "")) for key in ("name", "description"))
-    choices = sum(utf16_length(f"{choice['name']}{choice['value']}") for choice in command.get("choices") or [])
+    """Names, descriptions and choice values added up, each in its longest language: the limit is 8,000 characters."""
+    own = sum(_longest(command, field) for field in ("name", "description"))
+    choices = sum(
+        _longest(choice, "name") + utf16_length(str(choice["value"])) for choice in command.get("choices") or []
+    )
     return own + choices + sum(command_size(option) for option in command.get("options") or [])
+
+
+def _longest(part: Json, field: str) -> int:
+    return max(utf16_length(text) for text in (part.get(field) or "", *_translations(part, field).values()))
+
+
+def _translations(part: Json, field: str) -> Json:
+    return {locale: text for locale, text in (part.get(f"{field}_localizations") or {}).items() if text is not None}
+
+
+def _check_said(part: Json, path: str) -> None:
+    """Name and description of a slash command or an option, in every language."""
+    _check_text_and_translations(part, "name", path, 32)
+    _check_text_and_translations(part, "description", path, 100)
+    _check_name(part["name"], f"{path}.name")
+    for locale, name in _translations(part, "name").items():
+        _check_name(name, f"{path}.name_localizations.{locale}")
+
+
+def _check_text_and_translations(part: Json, field: str, path: str, maximum: int) -> None:
+    check_text(part.get(field), f"{path}.{field}", 1, maximum)
+    where = f"{path}.{field}_localizations"
+    if not isinstance(part.get(f"{field}_localizations") or {}, dict):
+        raise invalid_form(where, "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType")
+    for locale, text in _translations(part, field).items():
+        if not LOCALE.fullmatch(locale):
+            raise invalid_form(f"{where}.{locale}", "BASE_TYPE_CHOICES", f"Value must be one of {LOCALE.pattern}.")
+        check_text(text, f"{where}.{locale}", 1, maximum)
 
 
 def _check_permission_field(command: Json, path: str) -> None:
@@ -68,9 +101,8 @@ def _check_permission_field(command: Json, path: str) -> None:
         raise invalid_form(f"{path}.default_member_permissions", "BITFIELD_INVALID", "Not a valid permission set.")
 
 
-def _check_name(name: object, path: str) -> None:
-    check_text(name, path, 1, 32)
-    if not NAME.fullmatch(str(name)) or str(name) != str(name).lower():
+def _check_name(name: str, path: str) -> None:
+    if not NAME.fullmatch(name) or name != name.lower():
         raise invalid_form(path, "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid")
 
 
@@ -86,8 +118,7 @@ def _check_options(options: list[Json], path: str, depth: int) -> None:
     optional_seen = False
     for index, option in enumerate(options):
         where = f"{path}.{index}"
-        _check_name(option.get("name"), f"{where}.name")
-        check_text(option.get("description"), f"{where}.description", 1, 100)
+        _check_said(option, where)
         kind = option.get("type")
         if kind == GROUP and depth == 0:
             _check_group(option, where)
@@ -142,7 +173,7 @@ def check_choices(choices: list[Json], kind: int, path: str) -> None:
     if len(choices) > 25:
         raise invalid_form(path, "BASE_TYPE_MAX_LENGTH", "Must be 25 or fewer in length.")
     for index, choice in enumerate(choices):
-        check_text(choice.get("name"), f"{path}.{index}.name", 1, 100)
+        _check_text_and_translations(choice, "name", f"{path}.{index}", 100)
         value = choice.get("value")
         if kind == 3:
             check_text(value, f"{path}.{index}.value", 1, 100)

@@ -5,6 +5,8 @@ import pytest
 from discord import app_commands
 
 from tests.discord_server import NoAnswer, NotAllowed, UnknownCommand
+from tests.discord_server.command_validation import check_command_set
+from tests.discord_server.errors import ApiError
 from tests.discord_server.library import running
 from tests.discord_server.sample_bot import Bot, Scene
 
@@ -107,6 +109,22 @@ async def test_a_bad_command_set_fails_to_sync(scene: Scene) -> None:
     with pytest.raises(app_commands.CommandSyncFailure):
         async with running(client, scene.server):
             pass
+
+
+@pytest.mark.parametrize(
+    ("field", "said"),
+    [
+        ("description", {"tlh": "nuqneH"}),
+        ("description", {"de": ""}),
+        ("description", {"de": "x" * 101}),
+        ("name", {"de": "Zwei Wörter"}),
+    ],
+)
+def test_a_bad_localization_is_refused(field: str, said: dict[str, str]) -> None:
+    command = {"name": "war", "description": "How it goes", "description_localizations": {"de": "Wie es geht"}}
+    assert check_command_set([command]) == [command]
+    with pytest.raises(ApiError):
+        check_command_set([command | {f"{field}_localizations": said}])
 
 
 async def test_an_installed_app_follows_its_user_to_other_servers(bot: Bot, scene: Scene) -> None:

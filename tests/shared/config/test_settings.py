@@ -73,6 +73,15 @@ def test_texts_that_could_not_be_said_are_named(tmp_path: Path) -> None:
     assert "texts.de.thanks" not in text
 
 
+def test_texts_that_do_not_fit_into_a_command_are_named(tmp_path: Path) -> None:
+    command = f"command_privacy = '{'x' * 101}'\ncommand_feedback = ''\ncommand_privacy_erase = '{'x' * 100}'\n"
+    menu = f"menu_save_message = {{ other = '{'x' * 9}' }}\n"
+    text = mistakes(tmp_path, f"[texts.de]\n{command}{menu}")
+    for name in ("command_privacy: ", "command_feedback: ", "menu_save_message: "):
+        assert f"texts.de.{name}" in text
+    assert "command_privacy_erase" not in text
+
+
 def test_secrets_in_a_file_are_refused(tmp_path: Path) -> None:
     assert "secrets" in mistakes(tmp_path, "[secrets]\ndiscord_token = 'x'\n")
 

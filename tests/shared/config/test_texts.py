@@ -20,6 +20,12 @@ def test_the_nearest_language_is_chosen() -> None:
     assert TEXTS.say(None, "hello", name="Ada") == "Hello Ada"
 
 
+def test_a_translation_is_never_english() -> None:
+    assert TEXTS.translation("de-AT", "hello") == "Hallo {name}"
+    assert TEXTS.translation("de", "wait") is None
+    assert TEXTS.translation("en-GB", "hello") is None
+
+
 def test_a_page_says_in_which_language_it_is() -> None:
     assert [TEXTS.nearest(language) for language in ("de-AT", "tlh", None)] == ["de", "en", "en"]
 
