@@ -58,7 +58,7 @@ class SentimentCog(commands.Cog):
 
 
 def describe_sentiment(figures: list[Figure], labels: list[Sum], scores: list[ScaleScore]) -> list[str]:
-    """One line per figure, one for the labels, one per scale."""
+    """One line per figure, one for the labels, one per scale; then what the figures count."""
     lines = []
     for found in figures:
         parts = (format_figure(found), format_change(found))
@@ -68,4 +68,4 @@ def describe_sentiment(figures: list[Figure], labels: list[Sum], scores: list[Sc
     for score in scores:
         counted = f"{score.count} {'score' if score.count == 1 else 'scores'}"
         lines.append(f"Scores on {score.scale_min} to {score.scale_max}: mean {score.mean:.1f} ({counted})")
-    return lines
+    return [*lines, "", *(f"{KPIS[found.kpi].title}: {KPIS[found.kpi].definition}" for found in figures)]

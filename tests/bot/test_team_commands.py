@@ -8,6 +8,7 @@ from discord.app_commands import Command
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.prompt_answers import discord_sender
+from shared.derive.kpis import KPIS
 from shared.identifiers import new_id
 from shared.ingest.feedback import NewFeedback
 from shared.store.models import Alert, AuditEntry, Member
@@ -79,6 +80,18 @@ async def test_metric_shows_value_definition_and_chart(stage: Stage) -> None:
     assert outcome.files["chart.png"].startswith(b"\x89PNG")
     assert outcome.message.attachments[0]["description"]
     assert "1" in embed["description"].splitlines()[0]
+
+
+async def test_sentiment_shows_labels_scores_definitions_and_chart(stage: Stage) -> None:
+    new = NewFeedback(site="docs", text="The docs are great.", score=5)
+    await stage.runtime.feedback.take(new, discord_sender(stage.mia.id, "one", "en"))
+    outcome = await stage.server.slash(stage.bea, "sentiment", {"period": "7 days"}, channel=stage.war_room_channel)
+    described = outcome.embeds[0]["description"].replace("\\", "")
+    assert "Texts: 1 positive" in described
+    assert "Scores on 1 to 5: mean 5.0 (1 score)" in described
+    for name in ("mean_sentiment", "share_negative"):
+        assert KPIS[name].definition in described
+    assert outcome.files["chart.png"].startswith(b"\x89PNG")
 
 
 async def test_metric_names_are_suggested_from_the_catalogue(stage: Stage) -> None:
