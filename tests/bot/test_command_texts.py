@@ -52,15 +52,17 @@ async def test_english_alone_goes_without_localizations(stage: Stage) -> None:
             assert part["description"] == english[f"command_{name.replace(' ', '_')}"]
 
 
-async def test_a_changed_text_is_sent_with_the_next_start(stage: Stage) -> None:
+async def test_own_english_words_stand_in_the_commands(tmp_path: Path, database_url: str, clock: ManualClock) -> None:
+    texts = {"en": {"command_feedback": "Talk to us", "command_feedback_optin_zone": "Where it is day for you"}}
+    async with open_stage(tmp_path / "data", database_url, clock, texts=texts) as stage:
+        sent = parts(stage)
+    assert sent["feedback"]["description"] == "Talk to us"
+    assert sent["feedback optin zone"]["description"] == "Where it is day for you"
+
+
+async def test_a_changed_translation_is_sent_with_the_next_start(stage: Stage) -> None:
     before = stage.server.journal.count("PUT")
-    tables = stage.settings.texts
-    english = tables["en"] | {"command_feedback_optin_zone": "Where it is day for you"}
-    stage.runtime.texts = Texts(tables | {"en": english, "de": GERMAN})
+    stage.runtime.texts = Texts(stage.settings.texts | {"de": GERMAN})
     await stage.restart_bot()
-    zone = parts(stage)["feedback optin zone"]
-    assert (zone["description"], zone["description_localizations"]) == (
-        "Where it is day for you",
-        {"de": GERMAN["command_feedback_optin_zone"]},
-    )
+    assert parts(stage)["feedback"]["description_localizations"] == {"de": GERMAN["command_feedback"]}
     assert stage.server.journal.count("PUT") == before + 1  # the team's commands did not change
