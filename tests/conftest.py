@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import asyncpg
 import pytest
 
 from shared.clock import ManualClock
@@ -118,18 +119,28 @@ async def fill_template(url: str) -> None:
     await store.close()
 
 
+@pytest.fixture(scope="session")
+def postgres_database() -> str:
+    """The name of this worker's database; it is emptied between tests, which is far cheaper than a new one."""
+    return f"test_{uuid.uuid4().hex}"
+
+
 @pytest.fixture(params=DATABASES)
 async def database_url(request: pytest.FixtureRequest) -> AsyncIterator[str]:
-    """Empty for SQLite, the address of a fresh migrated database for PostgreSQL."""
+    """Empty for SQLite, the address of an empty migrated database for PostgreSQL."""
     if request.param == "sqlite":
         yield ""
         return
     server: PostgresServer = request.getfixturevalue("postgres_server")
+    name: str = request.getfixturevalue("postgres_database")
     await server.ensure_template(TEMPLATE, fill_template)
-    name = f"test_{uuid.uuid4().hex}"
-    await server.create_database(name, TEMPLATE)
+    if not await server.has_database(name):
+        await server.create_database(name, TEMPLATE)
     yield server.dsn(name)
-    await server.drop_database(name)
+    try:
+        await server.empty_database(name)
+    except asyncpg.PostgresError:  # a test changed the schema or left it locked
+        await server.drop_database(name)
 
 
 @pytest.fixture

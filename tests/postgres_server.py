@@ -12,7 +12,9 @@ from pathlib import Path
 from typing import IO, Literal
 
 import asyncpg
+from alembic.script import ScriptDirectory
 
+from shared.store.migrate import alembic_config
 from tests.postgres_programs import (
     HOST,
     SUPERUSER,
@@ -33,7 +35,27 @@ __all__ = ["PostgresServer", "PostgresUnavailable", "StopMode", "start_postgres"
 
 StopMode = Literal["smart", "fast", "immediate"]
 
+EMPTY_DATABASE = """
+SET lock_timeout = '5s';
+SET session_replication_role = replica;
+SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+  WHERE datname = current_database() AND pid <> pg_backend_pid();
+DO $$
+DECLARE item record;
+BEGIN
+  FOR item IN SELECT tablename FROM pg_tables WHERE schemaname = 'public' AND tablename <> 'alembic_version' LOOP
+    EXECUTE format('DELETE FROM %I', item.tablename);
+  END LOOP;
+  FOR item IN SELECT sequencename FROM pg_sequences WHERE schemaname = 'public' AND last_value IS NOT NULL LOOP
+    EXECUTE format('ALTER SEQUENCE %I RESTART', item.sequencename);
+  END LOOP;
+END $$
+"""
 TEMPLATE_LOCK = 7_201_113  # the number of the advisory lock; any will do
+
+
+def newest_revision() -> str | None:
+    return ScriptDirectory.from_config(alembic_config()).get_current_head()
 
 
 def start_postgres(data_dir: Path) -> "PostgresServer":
@@ -75,6 +97,24 @@ class PostgresServer:
     async def drop_database(self, name: str) -> None:
         """Remove a database and throw out whoever is still connected; a missing one is fine."""
         await self._run_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    async def has_database(self, name: str) -> bool:
+        connection = await asyncpg.connect(self.asyncpg_dsn())
+        try:
+            return bool(await connection.fetchval("SELECT 1 FROM pg_database WHERE datname = $1", name))
+        finally:
+            await connection.close()
+
+    async def empty_database(self, name: str) -> None:
+        """Throw everybody out, delete all rows but the schema's version, and restart all numbers."""
+        connection = await asyncpg.connect(self.asyncpg_dsn(name))
+        try:
+            await connection.execute(EMPTY_DATABASE)
+            versions = await connection.fetch("SELECT version_num FROM alembic_version")
+            if [row["version_num"] for row in versions] != [newest_revision()]:
+                raise asyncpg.DataError("the schema's version was changed")
+        finally:
+            await connection.close()
 
     async def ensure_template(self, name: str, fill: Callable[[str], Awaitable[None]]) -> None:
         """Make the template database once per server: the first caller fills it, the others wait for it.
