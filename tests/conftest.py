@@ -73,23 +73,26 @@ def clock() -> ManualClock:
     return ManualClock(NOON)
 
 
-# What the quick run does: both databases where rows are kept and sent, and one story of each way in; `make check`
-# does everything on both.
+# What the quick run does: both databases where rows are kept and sent, and the shortest stories of each way in.
+# `make check` does everything on both.
 BOTH_DATABASES = (
     "tests/shared/store/",
-    "tests/shared/ingest/",
+    "tests/shared/ingest/test_event",
+    "tests/shared/ingest/test_feedback",
     "tests/shared/deliver/",
     "tests/scenarios/test_docs_visitor_answers",
-    "tests/scenarios/test_killed_between_sending_and_marking",
-    "tests/scenarios/test_erase_everything",
 )
-QUICK_SCRIPT_TESTS = (
-    "plain_visit",
-    "agreed_shape",
-    "consent_keeps",
-    "by_keyboard",
-    "privacy_signal",
-    "without_javascript",
+QUICK_SCRIPT_TESTS = ("plain_visit", "agreed_shape", "consent_keeps", "by_keyboard")
+LONG = (
+    "tests/discord_server/",  # the stand-ins' own proofs
+    "tests/x_server/",
+    "tests/test_postgres_server",
+    "tests/shared/derive/test_sentiment_quality",
+    "tests/scenarios/test_alert_fires",
+    "tests/scenarios/test_closed_messages",
+    "tests/scenarios/test_discord_outage",
+    "tests/scenarios/test_downtime",
+    "tests/scenarios/test_form_open",
 )
 
 
@@ -98,7 +101,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         name = item.nodeid.replace(os.sep, "/")
         second_database = "[postgresql" in name and not name.startswith(BOTH_DATABASES)
         script = "test_docs_site_script" in name and not any(part in name for part in QUICK_SCRIPT_TESTS)
-        if second_database or script:
+        if second_database or script or name.startswith(LONG):
             item.add_marker(pytest.mark.slow)
 
 

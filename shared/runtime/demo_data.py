@@ -7,9 +7,9 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from sqlalchemy import Update, func, update
+from sqlalchemy import Update, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col, select
+from sqlmodel import SQLModel, col, select
 
 from shared.clock import ManualClock, day_start, local_day
 from shared.config import DEMO_SITE, SiteSettings
@@ -21,20 +21,23 @@ from shared.jobs.context import JobContext
 from shared.jobs.job_functions import plan_reports, post_due_reports
 from shared.runtime.build import Runtime
 from shared.runtime.demo_story import DAYS, Saying, Visit, tell_story
-from shared.store.models import Event, Feedback, FeedbackStatus, OutboxMessage, OutboxState
+from shared.store.dialect import insert_if_new
+from shared.store.models import Feedback, FeedbackStatus, OutboxMessage, OutboxState, StateValue
 
 SEED = 20_260_311
-AT_ONCE = 64  # visits that wait for one commit
-ALERT_CHECKS = (6, 12, 18, 24)  # hours of a day
+AT_ONCE = 128  # visits that wait for one commit
+ALERT_CHECKS = (8, 16, 24)  # hours of a day
+TOLD = "demo_story"
 SUMMARY_HOUR = 9.25  # after the daily and the weekly summary are due, as shipped
 
 
 async def seed_demo(runtime: Runtime, console: Console | None = None) -> bool:
-    """Whether anything was seeded; a store that has demo events already is left as it is."""
+    """Whether anything was seeded: a story that was told to its end stays; one that was cut off is told anew."""
     site = runtime.settings.site(DEMO_SITE)
-    if site is None or await _has_events(runtime):
+    if site is None or await _is_told(runtime):
         return False
     now = runtime.clock.now()
+    await runtime.store.writer.run(_forget_half_a_story)
     today = local_day(now, site.zone)
     columns = (TextColumn("Telling a month of stories"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=False) as progress:
@@ -45,13 +48,22 @@ async def seed_demo(runtime: Runtime, console: Console | None = None) -> bool:
             progress.advance(bar)
     await runtime.store.writer.run(_call_it_sent)
     await runtime.store.writer.run(lambda session: _call_it_read(session, now))
+    await runtime.store.writer.run(
+        lambda session: insert_if_new(session, StateValue(key=TOLD, value={"days": DAYS}, changed_at=now))
+    )
     return True
 
 
-async def _has_events(runtime: Runtime) -> bool:
+async def _is_told(runtime: Runtime) -> bool:
     async with runtime.store.read() as session:
-        query = select(func.count()).select_from(Event).where(Event.site == DEMO_SITE)
-        return bool((await session.execute(query)).scalar_one())
+        return (await session.execute(select(StateValue.key).where(StateValue.key == TOLD))).first() is not None
+
+
+async def _forget_half_a_story(session: AsyncSession) -> None:
+    """Removes what an interrupted start left of the demo's site."""
+    for table in reversed(SQLModel.metadata.sorted_tables):
+        if "site" in table.columns:
+            await session.execute(table.delete().where(table.columns["site"] == DEMO_SITE))
 
 
 async def _live_through(runtime: Runtime, site: SiteSettings, happenings: list[Visit | Saying]) -> None:

@@ -114,7 +114,7 @@ def _reader(rng: random.Random, number: int) -> _Reader:
     return _Reader(
         address=f"198.51.{100 + number // 250}.{number % 250 + 1}",
         agent=rng.choice(AGENTS),
-        person=f"{rng.getrandbits(96):024x}" if rng.random() < 0.2 else None,
+        person=f"{rng.getrandbits(96):024x}" if rng.random() < 0.16 else None,
         variant="short" if rng.random() < 0.5 else "long",
         language="de" if rng.random() < 0.06 else "en",
         plan=rng.choice((None, "free", "free", "team", "enterprise")),
@@ -128,7 +128,7 @@ def _moment(rng: random.Random, day: date) -> datetime:
 
 def _visits(rng: random.Random, readers: Sequence[_Reader], day: date, index: int) -> Iterator[Visit]:
     weekend = day.weekday() >= 5
-    count = int((42 if weekend else 78) * (1 + index / 90) * rng.uniform(0.92, 1.08))
+    count = int((32 if weekend else 58) * (1 + index / 90) * rng.uniform(0.92, 1.08))
     for reader in rng.sample(readers, count):
         at = _moment(rng, day)
         events: list[dict[str, Any]] = []
@@ -181,7 +181,7 @@ def _sayings(rng: random.Random, readers: Sequence[_Reader], day: date, index: i
             rng.choice(SAID_IN),
             _words(rng, mood, reader),
         )
-    for _ in range(rng.randint(3, 9)):
+    for _ in range(rng.randint(2, 7)):
         reader, liked = rng.choice(readers), rng.random() < (0.5 if broken else 0.82)
         page = rng.choices(PAGES, WEIGHTS)[0]
         vote = {"survey": "helpful", "score": int(liked), "scale": "0-1", "page": page}

@@ -90,6 +90,7 @@ def test_a_shifted_clock_is_refused_beyond_loopback(tmp_path: Path) -> None:
     assert "WARROOM_TEST_CLOCK_FILE" in refusal(result)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("secret", ["a-canary-token-that-must-not-appear.abcdef.ghijklmnopqrstuvwxyz0123456"])
 async def test_a_refused_discord_token_stops_nothing_and_is_not_logged(tmp_path: Path, secret: str) -> None:
     config = {"discord": {"api_base": "http://127.0.0.1:9/api/v10", "gateway_url": "ws://127.0.0.1:9/"}}
