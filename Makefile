@@ -14,7 +14,7 @@ demo: $(RUN_STAMP) $(BIN)/warroom ## the same with 28 days of made-up data in a 
 	@WARROOM_DATA_DIR=$${WARROOM_DATA_DIR:-data/demo} WARROOM_SERVER__DEMO=on $(BIN)/python -m bot --demo
 
 test: $(DEV_STAMP) $(BIN)/warroom ## the quick tests: under two minutes
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow"
+	@$(BIN)/python -m pytest -n 3 --dist loadgroup -m "not slow"
 
 check: $(DEV_STAMP) lint ## everything: both databases, browser, kill and hostile-input runs
 	@WARROOM_CHECK=1 $(BIN)/python -m pytest -n 2 --dist loadgroup

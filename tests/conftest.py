@@ -84,6 +84,7 @@ BOTH_DATABASES = (
 )
 QUICK_SCRIPT_TESTS = ("plain_visit", "agreed_shape", "consent_keeps", "by_keyboard")
 LONG = (
+    "tests/browser/test_every_page",
     "tests/discord_server/",  # the stand-ins' own proofs
     "tests/x_server/",
     "tests/test_postgres_server",
