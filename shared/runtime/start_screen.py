@@ -1,10 +1,9 @@
 """The short screen at the start: where to look, what is on, what is missing and which setting turns it on."""
 
-from collections.abc import Sequence
-
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from shared.config import Settings
 from shared.runtime.build import PartsBoard
@@ -12,25 +11,24 @@ from shared.runtime.build import PartsBoard
 SIGNS = {"ok": "[green]on[/]", "off": "[yellow]off[/]", "down": "[red]down[/]"}
 
 
-def show_start_screen(
-    console: Console, settings: Settings, parts: PartsBoard, sign_in_address: str, notes: Sequence[str] = ()
-) -> None:
-    """Prints the screen; the sign-in address is a secret for ten minutes and is printed to terminals only."""
-    places = Table.grid(padding=(0, 2))
+def show_start_screen(console: Console, settings: Settings, parts: PartsBoard, sign_in_address: str) -> None:
+    """Prints the screen; the sign-in address is a secret for ten minutes and is printed to terminals only.
+
+    Addresses are printed whole whatever the width: half a sign-in link is none.
+    """
+    places = [("Dashboard", f"{settings.base_url}/app")]
     if settings.demo_is_on:
-        places.add_row("Demo docs page", f"{settings.base_url}/demo")
-    places.add_row("Dashboard", f"{settings.base_url}/app")
+        places.insert(0, ("Demo docs page", f"{settings.base_url}/demo"))
     if sign_in_address:
-        places.add_row("Sign in (once)", sign_in_address)
+        places.append(("Sign in (once)", sign_in_address))
+    console.print("\n[bold]Warroom is running.[/] Stop it with Ctrl+C.\n")
+    for name, address in places:
+        console.print(f"{name:<16}{escape(address)}", soft_wrap=True)
+    console.print()
     state = Table.grid(padding=(0, 2))
     for name, part in parts.all().items():
-        state.add_row(SIGNS[part.state], name, escape(part.sentence))
-    console.print("\n[bold]Warroom is running.[/] Stop it with Ctrl+C.\n")
-    console.print(places, soft_wrap=True)
-    console.print()
-    console.print(state, soft_wrap=True)
-    for note in notes:
-        console.print(escape(note), soft_wrap=True)
+        state.add_row(SIGNS[part.state], name, Text(part.sentence, overflow="fold"))
+    console.print(state)
     console.print()
 
 
