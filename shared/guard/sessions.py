@@ -97,6 +97,12 @@ async def _keep_an_admin(session: AsyncSession, leaving_id: str) -> None:
         raise Conflict("This is the last admin; make somebody else admin first.")
 
 
+async def first_admin(session: AsyncSession) -> Member | None:
+    """The longest-standing admin who may sign in."""
+    query = select(Member).where(Member.role == "admin", col(Member.disabled_at).is_(None)).order_by(col(Member.id))
+    return (await session.execute(query.limit(1))).scalar_one_or_none()
+
+
 async def get_member(session: AsyncSession, member_id: str) -> Member:
     member = (await session.execute(select(Member).where(Member.id == member_id))).scalar_one_or_none()
     if member is None:

@@ -16,6 +16,7 @@ from shared.config import Settings
 from shared.deliver.console_channel import ConsoleChannel
 from shared.deliver.delivery_loop import DeliveryLoop
 from shared.errors import WarroomError
+from shared.guard.sessions import first_admin
 from shared.ingest.feedback.preparing import prepare_text
 from shared.jobs.job_table import JOBS
 from shared.jobs.scheduler import run_scheduler
@@ -31,6 +32,7 @@ logger = logging.getLogger(__name__)
 Serve = Callable[[Runtime], AbstractAsyncContextManager[None]]
 LeaderPart = tuple[str, Callable[[], Awaitable[None]]]
 PartsOf = Callable[[Runtime], Sequence[LeaderPart]]
+FIRST_ADMIN = "owner"  # who gets the sign-in link of the very first start
 METER_SECONDS = 5.0
 STOP_SECONDS = 7.5
 
@@ -142,7 +144,9 @@ async def _greet(runtime: Runtime) -> None:
     address = ""
     if interactive:
         try:
-            address = await sign_in(runtime, {"name": "owner", "role": None})
+            async with runtime.store.read() as session:
+                admin = await first_admin(session)
+            address = await sign_in(runtime, {"name": admin.name if admin else FIRST_ADMIN, "role": None})
         except WarroomError as error:
             logger.warning("no sign-in link: %s", error)
     show_start_screen(console, runtime.settings, runtime.parts, address)

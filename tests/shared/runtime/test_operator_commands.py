@@ -13,6 +13,7 @@ import pytest
 from shared.clock import ManualClock
 from shared.config import Settings
 from shared.errors import WarroomError
+from shared.guard.sessions import first_admin
 from shared.runtime import Runtime, build_runtime
 from shared.runtime.control_socket import call_running_process, serve_commands
 from shared.runtime.operator_commands import COMMANDS, OperatorContext, run_command
@@ -83,3 +84,14 @@ async def test_the_socket_answers_only_its_owner(runtime: Runtime, settings: Set
             await call_running_process(path, "nothing", {})
     assert not path.exists()
     assert {"sign-in", "export", "erase"} <= COMMANDS.keys()
+
+
+async def test_the_start_greets_the_longest_standing_admin(runtime: Runtime) -> None:
+    async with runtime.store.read() as session:
+        assert await first_admin(session) is None
+    await ask(runtime, "sign-in", name="Ada", role=None)
+    await ask(runtime, "sign-in", name="Bea", role="admin")
+    async with runtime.store.read() as session:
+        admin = await first_admin(session)
+    assert admin is not None
+    assert admin.name == "Ada"
