@@ -86,10 +86,11 @@ async def test_the_socket_answers_only_its_owner(runtime: Runtime, settings: Set
     assert {"sign-in", "export", "erase"} <= COMMANDS.keys()
 
 
-async def test_the_start_greets_the_longest_standing_admin(runtime: Runtime) -> None:
+async def test_the_start_greets_the_longest_standing_admin(runtime: Runtime, clock: ManualClock) -> None:
     async with runtime.store.read() as session:
         assert await first_admin(session) is None
     await ask(runtime, "sign-in", name="Ada", role=None)
+    clock.advance(seconds=1)
     await ask(runtime, "sign-in", name="Bea", role="admin")
     async with runtime.store.read() as session:
         admin = await first_admin(session)
