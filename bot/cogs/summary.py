@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Literal
 import discord
 from discord import app_commands
 from discord.ext import commands
-from shared.deliver.reports import build_summary
 
 from bot.channels.discord_posts import draw, make_embed, with_chart
 from bot.replies import Answer
 from bot.team_commands import chosen_site, is_private, suggest_site, team
 from shared.clock import local_day
+from shared.deliver.reports import build_summary
 from shared.deliver.war_room import describe
 
 if TYPE_CHECKING:
