@@ -37,7 +37,7 @@ class Handled:
                 client.dispatch("used", interaction)
 
     async def press(self, interaction: discord.Interaction["WarroomClient"], answer: Answer) -> None:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} does not say what a press does")
 
 
 def button(
