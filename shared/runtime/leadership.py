@@ -20,6 +20,7 @@ logger = logging.getLogger(__name__)
 Part = Callable[[], Awaitable[None]]
 Report = Callable[[str, Literal["ok", "off", "down"], str], None]  # part, state, sentence
 STOP_SECONDS = 6.0
+LEAST_WAIT_SECONDS = 1.0
 
 
 class Leadership:
@@ -62,6 +63,7 @@ class Leadership:
         finally:
             await self._stop_parts()
             await self._release()
+            self.stand_by(names)
 
     def stand_by(self, names: Sequence[str]) -> None:
         """Says of the leader's parts that they do not run here."""
@@ -69,21 +71,27 @@ class Leadership:
             self._report(name, "off", "this process does not lead")
 
     async def _hold(self, *, force: bool) -> None:
-        asked_at, now, lease = self._clock.monotonic(), self._clock.now(), self._lease
+        asked_at = self._clock.monotonic()
         try:
-            if lease is None:
-                held = await self._store.writer.run(
-                    lambda session: take_lease(session, LEADER, self._holder, now, self._seconds, force=force)
-                )
-            else:
-                held = await self._store.writer.run(lambda session: renew_lease(session, lease, now, self._seconds))
-        except WarroomError as error:
-            logger.warning("the lease could not be renewed: %s", error)
+            async with asyncio.timeout(max(self._seconds / 3, LEAST_WAIT_SECONDS)):
+                held = await self._take_or_renew(force=force)
+        except (
+            Exception
+        ) as error:  # whatever the store says: not renewed, and asked again; leading must not end silently
+            logger.warning("the lease could not be renewed: %s", type(error).__name__)
             if not self.is_leader():
                 self._lease = None
             return
         self._lease = held and replace(held)
         self._renewed_at = asked_at
+
+    async def _take_or_renew(self, *, force: bool) -> HeldLease | None:
+        now, lease = self._clock.now(), self._lease
+        if lease is None:
+            return await self._store.writer.run(
+                lambda session: take_lease(session, LEADER, self._holder, now, self._seconds, force=force)
+            )
+        return await self._store.writer.run(lambda session: renew_lease(session, lease, now, self._seconds))
 
     async def _stop_parts(self) -> None:
         running, self._running = self._running, []

@@ -166,8 +166,15 @@ async def _keep_flushing(runtime: Runtime) -> None:
 async def _flush_meter(runtime: Runtime) -> None:
     try:
         await runtime.meter.flush(runtime.store)
-    except WarroomError:
-        logger.warning("counts of answers wait for the store")
+    except Exception as error:  # counting goes on; the next flush tries again
+        logger.warning("counts of answers wait for the store: %s", type(error).__name__)
+
+
+def _report_end(task: asyncio.Task[None]) -> None:
+    """Work that should go on for ever ended by itself: say so at once and stop, so that a supervisor starts us anew."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        logger.critical("%s ended: stopping", task.get_name(), exc_info=error)
+        signal.raise_signal(signal.SIGTERM)
 
 
 @asynccontextmanager
@@ -176,6 +183,7 @@ async def _background(work: Awaitable[None], name: str) -> AsyncIterator[None]:
         await work
 
     task = asyncio.create_task(run(), name=name)
+    task.add_done_callback(_report_end)
     try:
         yield
     finally:

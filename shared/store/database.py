@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 
 WAL_TRIES = 100
 WAL_PAUSE_SECONDS = 0.1
+CLEANING_SECONDS = 1.0
 DATABASE_FILE = "warroom.sqlite"
 LOCK_FILE = "warroom.lock"
 SOCKET_FILE = "warroom.sock"
@@ -61,8 +62,11 @@ class Store:
 
     async def _empty_wal(self) -> None:
         for _ in range(WAL_TRIES):
-            if await dialect.truncate_wal(self.writing_engine):
-                return
+            try:
+                if await dialect.truncate_wal(self.writing_engine):
+                    return
+            except Exception as error:  # tried again below
+                logger.warning("the WAL could not be emptied: %s", type(error).__name__)
             await asyncio.sleep(WAL_PAUSE_SECONDS)  # a reader still looks at the old state
         logger.warning("the WAL is still read by somebody; it is emptied at the next checkpoint")
 
@@ -75,7 +79,8 @@ class Store:
         """Commits what waits, then lets go of the file or the pool."""
         await self.writer.close()
         if self._cleaning is not None:
-            await self._cleaning
+            await asyncio.wait([self._cleaning], timeout=CLEANING_SECONDS)
+            self._cleaning.cancel()  # closing the last connection empties the WAL too
         await self.writing_engine.dispose()
         if self._reading is not self.writing_engine:
             await self._reading.dispose()
@@ -84,15 +89,25 @@ class Store:
 
 
 def own_data_dir(data_dir: Path) -> IO[str]:
-    """Takes the one lock of the data folder; raises `StartRefused` when another process has it."""
-    data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    handle = (data_dir / LOCK_FILE).open("a+")
+    """Takes the one lock of the data folder; raises `StartRefused` when it cannot be used or another process has it."""
+    try:
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = (data_dir / LOCK_FILE).open("a+")
+    except OSError as error:
+        raise _unusable(data_dir, error) from error
     try:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         handle.close()
         raise StartRefused(f"Another Warroom process already uses {data_dir}; stop it first.") from None
     return handle
+
+
+def _unusable(data_dir: Path, error: OSError) -> StartRefused:
+    return StartRefused(
+        f"The data folder {data_dir} cannot be used ({error.strerror or type(error).__name__}); "
+        "check store.data_dir (WARROOM_DATA_DIR)."
+    )
 
 
 def open_engines(settings: Settings) -> tuple[AsyncEngine, AsyncEngine]:

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Dialect, Table, event, select, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlmodel import SQLModel
@@ -116,9 +116,13 @@ async def truncate_wal(engine: AsyncEngine) -> bool:
     """
     async with engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection  # begins no transaction
-        cursor = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        busy, _, _ = await cursor.fetchone()
-        await cursor.close()
+        await driver.execute("PRAGMA busy_timeout=0")  # intake must not wait for a long reader
+        try:
+            cursor = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            busy, _, _ = await cursor.fetchone()
+            await cursor.close()
+        finally:
+            await driver.execute("PRAGMA busy_timeout=5000")
         return not busy
 
 
@@ -134,6 +138,17 @@ def is_unavailable(error: BaseException) -> bool:
     if isinstance(error, DBAPIError) and error.connection_invalidated:
         return True
     return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "").startswith(AWAY)
+
+
+# What PostgreSQL says to a wrong user or password, and to the name of a database that is not there.
+REFUSED = ("28", "3D")
+
+
+def cannot_open(error: BaseException) -> bool:
+    """Whether the database does not let this process in, or a SQLite file is not one."""
+    if is_unavailable(error) or type(error) is DatabaseError:
+        return True
+    return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "").startswith(REFUSED)
 
 
 def is_postgresql(dialect: Dialect) -> bool:

@@ -111,8 +111,11 @@ async def claim_due(
         .order_by(col(OutboxMessage.id))
         .limit(limit)
     )
-    claimed = []
+    claimed: list[OutboxMessage] = []
+    lanes: set[str] = set()  # parked messages block nobody, yet a lane has one message on its way
     for row in (await session.execute(due)).scalars().all():
+        if row.lane in lanes:
+            continue
         changed: CursorResult[object] = await session.execute(  # type: ignore[assignment]
             update(OutboxMessage)
             .where(col(OutboxMessage.id) == row.id, col(OutboxMessage.state) == OutboxState.PENDING.value)
@@ -127,6 +130,7 @@ async def claim_due(
         )
         if changed.rowcount == 1:
             await session.refresh(row)
+            lanes.add(row.lane)
             claimed.append(row)
     return claimed
 

@@ -56,7 +56,10 @@ class _Announcer:
     def announce(self, session: AsyncSession) -> None:
         if topics := frozenset(session.info.pop(TOPICS, ())):
             for listener in self._listeners:
-                listener(topics)
+                try:
+                    listener(topics)
+                except Exception:  # what is stored stays stored, whoever fails to hear of it
+                    logger.exception("a listener failed")
 
 
 @dataclass
@@ -80,7 +83,7 @@ class SqliteWriter(_Announcer):
         self._task = asyncio.create_task(self._commit_batches(), name="store writer")
 
     async def run(self, unit: Unit[Result]) -> Result:
-        if self._closing or self._queue.qsize() >= self._queue_limit:
+        if self._closing or self._task.done() or self._queue.qsize() >= self._queue_limit:
             raise CannotStore
         waiting = _Waiting(unit, asyncio.get_running_loop().create_future())
         self._queue.put_nowait(waiting)
@@ -110,23 +113,30 @@ class SqliteWriter(_Announcer):
 
     async def _commit(self, batch: list[_Waiting]) -> None:
         try:
-            async with AsyncSession(self._engine, expire_on_commit=False) as session:
-                async with session.begin():
-                    for waiting in batch:
-                        await _run_in_savepoint(session, waiting)
-                        session.expunge_all()
-                self.announce(session)
-        except Exception as error:  # the whole batch is lost: every caller must hear it
+            async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
+                for waiting in batch:
+                    await _run_in_savepoint(session, waiting)
+                    session.expunge_all()
+        except BaseException as error:  # the whole batch is lost: every caller must hear it
             logger.error("a batch could not be committed: %s", type(error).__name__)
             for waiting in batch:
                 waiting.error = waiting.error or CannotStore()
-        for waiting in batch:
-            if waiting.done.done():
-                continue
-            if waiting.error is not None:
-                waiting.done.set_exception(waiting.error)
-            else:
-                waiting.done.set_result(waiting.result)
+            _wake(batch)
+            if not isinstance(error, Exception):
+                raise
+            return
+        _wake(batch)
+        self.announce(session)
+
+
+def _wake(batch: list[_Waiting]) -> None:
+    for waiting in batch:
+        if waiting.done.done():
+            continue
+        if waiting.error is not None:
+            waiting.done.set_exception(waiting.error)
+        else:
+            waiting.done.set_result(waiting.result)
 
 
 async def _run_in_savepoint(session: AsyncSession, waiting: _Waiting) -> None:

@@ -94,3 +94,30 @@ async def test_a_part_that_fails_is_started_again(store: Store, clock: ManualClo
     await asyncio.wait_for(again.wait(), 10)
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_an_unexpected_failure_of_the_store_does_not_end_leading(store: Store, clock: ManualClock) -> None:
+    class Failing(Store):
+        """A store whose writer fails once in a way that nobody foresaw."""
+
+        def __init__(self, real: Store) -> None:
+            self.__dict__ = real.__dict__.copy()
+            self.writer, self._real = self, real.writer  # type: ignore[assignment]
+            self.failures = 0
+
+        async def run(self, unit: object) -> object:
+            if self.failures == 1:
+                self.failures += 1
+                raise RuntimeError("a failure of a new kind")
+            return await self._real.run(unit)  # type: ignore[arg-type]
+
+    failing = Failing(store)
+    leadership = Leadership(failing, clock, 0.3)
+    task = asyncio.create_task(leadership.run([]))
+    await until(leadership.is_leader)
+    failing.failures = 1
+    await until(lambda: failing.failures == 2)
+    await until(leadership.is_leader)
+    assert not task.done()
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)

@@ -126,3 +126,18 @@ async def test_erased_words_are_in_no_file_of_sqlite(store: Store, settings: Set
     assert store._cleaning is not None
     await store._cleaning
     assert not is_left()
+
+
+async def test_a_listener_that_fails_makes_no_commit_fail(store: Store) -> None:
+    def fail(_topics: frozenset[str]) -> None:
+        raise RuntimeError("not heard")
+
+    store.writer.listen(fail)
+
+    async def unit(session: AsyncSession) -> str:
+        session.add(make_value("a"))
+        note_topic(session, "outbox")
+        return "done"
+
+    assert await store.writer.run(unit) == "done"
+    assert await stored_keys(store) == ["a"]
