@@ -9,6 +9,7 @@ from shared.clock import Clock
 from shared.config import Settings
 from shared.deliver.channel import ChannelDirectory
 from shared.deliver.live_feed import LiveFeed
+from shared.errors import StartRefused
 from shared.guard.privacy import VisitorHasher
 from shared.guard.rate_limits import TrackLimiter
 from shared.identifiers import fingerprint
@@ -19,6 +20,7 @@ from shared.jobs.context import JobContext
 from shared.runtime.leadership import Leadership
 from shared.runtime.worker_process import ProcessWorker
 from shared.store.database import Store, instance_key, open_store, own_data_dir
+from shared.store.dialect import cannot_open
 from shared.store.migrate import migrate
 from shared.texts import Texts
 from shared.worker import Worker
@@ -91,11 +93,27 @@ async def build_runtime(settings: Settings, clock: Clock, lock: IO[str] | None =
     store = open_store(settings, lock)
     worker = ProcessWorker()
     try:
-        await migrate(settings, store.writing_engine, clock.now())
+        await _migrate(settings, store, clock)
         yield _assemble(settings, clock, store, worker)
     finally:
         await worker.close()
         await store.close()
+
+
+async def _migrate(settings: Settings, store: Store, clock: Clock) -> None:
+    """The first look at the database; the refusal shows neither its address nor its password."""
+    try:
+        await migrate(settings, store.writing_engine, clock.now())
+    except Exception as error:  # while connecting, the driver's own errors come unwrapped
+        if not cannot_open(error):
+            raise
+        cause = getattr(error, "orig", None) or error
+        cause = cause.__cause__ or cause  # on PostgreSQL the driver's own error says more
+        if settings.uses_sqlite:
+            raise StartRefused(
+                f"The database in {settings.store.data_dir} cannot be opened ({cause}); check store.data_dir."
+            ) from error
+        raise StartRefused(f"The database cannot be reached ({type(cause).__name__}); check DATABASE_URL.") from error
 
 
 def _assemble(settings: Settings, clock: Clock, store: Store, worker: ProcessWorker) -> Runtime:

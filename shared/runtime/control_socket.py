@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from shared.errors import WarroomError
+from shared.errors import StartRefused, WarroomError
 from shared.runtime.operator_commands import OperatorContext, run_command
 
 logger = logging.getLogger(__name__)
@@ -32,10 +32,14 @@ async def serve_commands(path: Path, context: OperatorContext) -> AsyncIterator[
         finally:
             writer.close()
 
-    path.unlink(missing_ok=True)  # noqa: ASYNC240  # one local file, at start and stop
     old_mask = os.umask(0o177)
     try:
+        path.unlink(missing_ok=True)  # noqa: ASYNC240  # one local file, at start and stop
         server = await asyncio.start_unix_server(answer, path, limit=LINE_BYTES)
+    except OSError as error:  # most often a path over the 100 or so bytes that a socket may have
+        raise StartRefused(
+            f"The socket {path} cannot be opened ({error}); choose another or a shorter folder as store.data_dir."
+        ) from error
     finally:
         os.umask(old_mask)
     try:

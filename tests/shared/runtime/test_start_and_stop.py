@@ -9,7 +9,15 @@ from pathlib import Path
 
 import pytest
 
+from shared.clock import ManualClock
 from shared.config import PROJECT_DIR
+from shared.errors import StartRefused
+from shared.runtime import build_runtime
+from shared.runtime.control_socket import serve_commands
+from shared.runtime.operator_commands import OperatorContext
+from shared.store.database import DATABASE_FILE, own_data_dir
+from tests.conftest import make_settings
+from tests.postgres_server import PostgresServer
 from tests.scenarios.warroom_process import WarroomProcess, running_warroom
 
 
@@ -98,3 +106,44 @@ async def test_a_refused_discord_token_stops_nothing_and_is_not_logged(tmp_path:
         assert await warroom.track({"id": "no-network-1", "name": "page_view", "page": "/"}) == 202
         assert isinstance(warroom, WarroomProcess)
         assert secret not in warroom.log()
+
+
+async def refused_start(folder: Path, clock: ManualClock, database_url: str = "") -> str:
+    with pytest.raises(StartRefused) as refused:
+        async with build_runtime(make_settings(folder, database_url), clock):
+            pass
+    assert "\n" not in str(refused.value)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("folder", ["file", "file/below"])
+def test_a_data_folder_that_is_a_file_is_one_sentence(tmp_path: Path, folder: str) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StartRefused, match=r"cannot be used .* check store\.data_dir"):
+        own_data_dir(tmp_path / folder)
+
+
+async def test_a_database_file_that_is_none_is_one_sentence(tmp_path: Path, clock: ManualClock) -> None:
+    (tmp_path / DATABASE_FILE).write_text("this is a letter, not a database. " * 200)
+    assert "cannot be opened" in await refused_start(tmp_path, clock)
+
+
+async def test_an_unreachable_database_is_named_without_its_password(tmp_path: Path, clock: ManualClock) -> None:
+    sentence = await refused_start(tmp_path, clock, "postgresql://ada:canary@127.0.0.1:9/warroom")
+    assert sentence == "The database cannot be reached (ConnectionRefusedError); check DATABASE_URL."
+
+
+@pytest.mark.slow
+async def test_a_missing_database_is_one_sentence(
+    tmp_path: Path, clock: ManualClock, postgres_server: PostgresServer
+) -> None:
+    sentence = await refused_start(tmp_path, clock, postgres_server.dsn("not_there"))
+    assert sentence == "The database cannot be reached (InvalidCatalogNameError); check DATABASE_URL."
+
+
+async def test_a_folder_too_long_for_a_socket_is_one_sentence(tmp_path: Path, clock: ManualClock) -> None:
+    folder = tmp_path / ("a" * 120)
+    async with build_runtime(make_settings(folder), clock) as runtime:
+        with pytest.raises(StartRefused, match=r"store\.data_dir"):
+            async with serve_commands(folder / "warroom.sock", OperatorContext(runtime)):
+                pass
