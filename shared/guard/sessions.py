@@ -7,7 +7,7 @@ the member's role changes.
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, delete, func, update
+from sqlalchemy import CursorResult, and_, delete, func, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -24,8 +24,9 @@ NAME_CHARACTERS = 60
 async def ensure_member(
     session: AsyncSession, name: str, role: str | None, now: datetime, discord_id: str | None = None
 ) -> Member:
-    """The member of that name (or Discord id), made if new; the very first one becomes admin.
+    """The member of that name (or Discord id), made if new; without an admin a new one by name becomes it.
 
+    A name never stands for a Discord account's member: people choose their names there themselves.
     A given role replaces the stored one and ends the member's sessions.
     """
     name = name.strip()
@@ -33,7 +34,8 @@ async def ensure_member(
         raise InvalidInput("A member needs a name.", [FieldProblem("name", f"1 to {NAME_CHARACTERS} characters")])
     if role is not None and role not in ROLES:
         raise InvalidInput(f"There is no role {role!r}.", [FieldProblem("role", "one of " + ", ".join(ROLES))])
-    known = Member.discord_id == discord_id if discord_id else Member.name == name
+    named = and_(col(Member.name) == name, col(Member.discord_id).is_(None))
+    known = col(Member.discord_id) == discord_id if discord_id else named
     member = (await session.execute(select(Member).where(known))).scalar_one_or_none()
     if member is None:
         return await _add_member(session, name, role, now, discord_id)
@@ -47,14 +49,16 @@ async def ensure_member(
 async def _add_member(
     session: AsyncSession, name: str, role: str | None, now: datetime, discord_id: str | None
 ) -> Member:
-    others = (await session.execute(select(func.count()).select_from(Member))).scalar_one()
-    if role is None and others:
+    is_first = discord_id is None and await first_admin(session) is None
+    if role is None and not is_first:
         raise InvalidInput(
             f"{name} is not a member yet: say which role.", [FieldProblem("role", "one of " + ", ".join(ROLES))]
         )
     taken = (await session.execute(select(Member.id).where(Member.name == name))).first()
-    unique_name = f"{name} ({discord_id})" if taken and discord_id else name
-    first_role = "admin" if not others and discord_id is None else role or "viewer"
+    if taken and discord_id is None:
+        raise Conflict(f"A member who signs in with Discord is called {name} already; choose another name.")
+    unique_name = f"{name} ({discord_id})" if taken else name
+    first_role = "admin" if is_first else role or "viewer"
     member = Member(id=new_id(now), name=unique_name, role=first_role, created_at=now, discord_id=discord_id)
     session.add(member)
     await session.flush()

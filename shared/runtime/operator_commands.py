@@ -36,7 +36,7 @@ async def run_command(context: OperatorContext, command: str, arguments: Mapping
 
 
 async def sign_in(runtime: Runtime, arguments: Mapping[str, Any]) -> str:
-    """A one-time sign-in address for a member; the first member becomes admin."""
+    """A one-time sign-in address for a member; while there is no admin, a new member becomes admin."""
     now, rules = runtime.clock.now(), runtime.settings.dashboard
 
     async def unit(session: Any) -> str:

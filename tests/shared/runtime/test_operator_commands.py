@@ -12,8 +12,8 @@ import pytest
 
 from shared.clock import ManualClock
 from shared.config import Settings
-from shared.errors import WarroomError
-from shared.guard.sessions import first_admin
+from shared.errors import Conflict, WarroomError
+from shared.guard.sessions import ensure_member, first_admin
 from shared.runtime import Runtime, build_runtime
 from shared.runtime.control_socket import call_running_process, serve_commands
 from shared.runtime.operator_commands import COMMANDS, OperatorContext, run_command
@@ -37,6 +37,25 @@ async def test_the_first_member_becomes_admin_and_others_need_a_role(runtime: Ru
     await ask(runtime, "sign-in", name="Bea", role="viewer")
     members = await ask(runtime, "members")
     assert [(member["name"], member["role"]) for member in members] == [("Ada", "admin"), ("Bea", "viewer")]
+
+
+async def add_discord_member(runtime: Runtime, name: str, role: str) -> None:
+    now = runtime.clock.now()
+    await runtime.store.writer.run(lambda session: ensure_member(session, name, role, now, discord_id="77"))
+
+
+async def test_a_name_on_discord_is_never_taken_for_the_operators_member(runtime: Runtime) -> None:
+    await add_discord_member(runtime, "Ada", "viewer")
+    with pytest.raises(Conflict, match="with Discord is called Ada already"):
+        await ask(runtime, "sign-in", name="Ada", role="admin")
+    assert [member["role"] for member in await ask(runtime, "members")] == ["viewer"]
+
+
+async def test_without_an_admin_the_operators_member_becomes_admin(runtime: Runtime) -> None:
+    await add_discord_member(runtime, "Cy", "operator")
+    await ask(runtime, "sign-in", name="Ada", role=None)
+    members = await ask(runtime, "members")
+    assert [(member["name"], member["role"]) for member in members] == [("Ada", "admin"), ("Cy", "operator")]
 
 
 def test_a_first_command_leaves_private_files(tmp_path: Path) -> None:
