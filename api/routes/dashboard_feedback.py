@@ -43,6 +43,9 @@ async def _show(request: web.Request, opened: Feedback | None) -> web.StreamResp
     settings, query = runtime.settings, dict(request.query)
     if opened is not None:
         query["site"] = opened.site
+    may_search = reaches(request[PRINCIPAL].role, "analyst")
+    if not may_search:
+        query.pop("words", None)
     view = read_view(query, settings, runtime.clock.now(), *feedback_pages.FILTERS)
     if view is None:
         return render("dashboard/feedback.html", shell=make_shell(request, settings), view=None)
@@ -73,7 +76,8 @@ async def _show(request: web.Request, opened: Feedback | None) -> web.StreamResp
         older=_older(view, rows, has_more if not after else True),
         newer=_newer(view, rows, has_more if after else bool(before)),
         may_act=may_act,
-        may_export=reaches(request[PRINCIPAL].role, "analyst"),
+        may_search=may_search,
+        may_export=may_search,
         export_address=view.link("/app/feedback.csv"),
     )
 

@@ -71,6 +71,16 @@ async def test_the_address_filters(browser: Browser, runtime: Runtime, query: st
     assert {number for number, voice in enumerate(VOICES) if voice["text"] in page} == shown
 
 
+async def test_a_viewer_does_not_search_words(browser: Browser, runtime: Runtime) -> None:
+    await say_all(runtime)
+    for role, shown in (("viewer", {0, 1, 2}), ("analyst", {2})):
+        async with Browser(runtime) as other:
+            await other.sign_in(role, role)
+            _, page, _ = await other.get("/app/feedback?words=OPTIONS")
+        assert {number for number, voice in enumerate(VOICES) if voice["text"] in page} == shown
+        assert ('name="words"' in page) == (role == "analyst")
+
+
 async def test_pages_follow_each_other_without_gaps(browser: Browser, runtime: Runtime) -> None:
     texts = [f"Voice number {number:02} of many." for number in range(35)]
     now = runtime.clock.now()
