@@ -127,7 +127,8 @@ async def counting_began(session: AsyncSession, site: str, measures: Iterable[st
     found: list[date] = []
     for name in sorted({"event", "feedback", *measures}):
         first = select(col(Rollup.local_day)).where(col(Rollup.site) == site, col(Rollup.measure) == name)
-        found += (await session.execute(first.order_by(col(Rollup.hour)).limit(1))).scalars()
+        first = first.order_by(col(Rollup.hour), col(Rollup.local_day)).limit(1)
+        found += (await session.execute(first)).scalars()
     return min(found, default=None)
 
 
