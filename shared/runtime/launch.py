@@ -30,9 +30,9 @@ def launch(
     """Runs the process; its exit code. Refusals are one sentence on stderr."""
     signal.signal(signal.SIGTERM, _leave)  # until the loop listens
     try:
-        if deployed:
-            check_deployment()
         settings = load_settings()
+        if deployed:
+            check_deployment(settings)
         check_test_clock(settings)
         check_alert_rules(settings)
         os.umask(0o077)  # the database, its WAL and the salts are nobody else's business

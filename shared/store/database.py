@@ -4,9 +4,10 @@ import asyncio
 import fcntl
 import logging
 import os
+import re
 import secrets
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import IO
 
@@ -27,6 +28,7 @@ DATABASE_FILE = "warroom.sqlite"
 LOCK_FILE = "warroom.lock"
 SOCKET_FILE = "warroom.sock"
 KEY_FILE = "secret.key"
+KEY_DIGITS = re.compile("[0-9a-fA-F]{64}")
 
 
 class Store:
@@ -151,18 +153,40 @@ def open_store(settings: Settings, lock: IO[str] | None = None) -> Store:
 def instance_key(settings: Settings) -> bytes:
     """The long-lived key of keyed hashes: WARROOM_SECRET_KEY, or a 0600 file beside the database."""
     if settings.secrets.secret_key is not None:
-        return settings.secrets.secret_key.get_secret_value().encode()
+        return _parse_key(settings.secrets.secret_key.get_secret_value(), "WARROOM_SECRET_KEY")
     path = settings.store.data_dir / KEY_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        draft = path.with_suffix(f".{os.getpid()}")
-        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as handle:
-            handle.write(secrets.token_hex(32))
-        try:
-            os.link(draft, path)  # never overwrites: the first of two starts wins
-        except FileExistsError:
-            pass
-        finally:
-            draft.unlink()
-    return bytes.fromhex(path.read_text().strip())
+    try:
+        if not path.exists():
+            _make_key_file(path)
+        shown = path.read_text("ascii", "replace")
+    except OSError as error:
+        raise _unusable(path.parent, error) from error
+    return _parse_key(shown, str(path))
+
+
+def _parse_key(shown: str, place: str) -> bytes:
+    """The same digits are the same key wherever they stand; the refusal never repeats them."""
+    if KEY_DIGITS.fullmatch(shown.strip()) is None:
+        raise StartRefused(
+            f"{place} does not hold a key of 64 hex digits; restore the one used so far, or make the first one with: "
+            'python -c "import secrets; print(secrets.token_hex(32))"'
+        )
+    return bytes.fromhex(shown.strip())
+
+
+def _make_key_file(path: Path) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_suffix(f".{os.getpid()}")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)  # a crash may have left one
+    with os.fdopen(descriptor, "w") as handle:
+        handle.write(secrets.token_hex(32))
+        handle.flush()
+        os.fsync(handle.fileno())
+    with suppress(FileExistsError):
+        os.link(draft, path)  # never overwrites: the first of two starts wins
+    draft.unlink()
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name must survive a power cut as well as the digits
+    finally:
+        os.close(folder)

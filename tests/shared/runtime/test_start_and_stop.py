@@ -8,14 +8,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 
 from shared.clock import ManualClock
-from shared.config import PROJECT_DIR
+from shared.config import PROJECT_DIR, Settings
+from shared.config.sections import Secrets
 from shared.errors import StartRefused
 from shared.runtime import build_runtime
 from shared.runtime.control_socket import serve_commands
 from shared.runtime.operator_commands import OperatorContext
-from shared.store.database import DATABASE_FILE, own_data_dir
+from shared.runtime.start_checks import check_deployment
+from shared.store.database import DATABASE_FILE, KEY_FILE, instance_key, own_data_dir
 from tests.conftest import make_settings
 from tests.postgres_server import PostgresServer
 from tests.scenarios.warroom_process import WarroomProcess, running_warroom
@@ -147,3 +150,33 @@ async def test_a_folder_too_long_for_a_socket_is_one_sentence(tmp_path: Path, cl
         with pytest.raises(StartRefused, match=r"store\.data_dir"):
             async with serve_commands(folder / "warroom.sock", OperatorContext(runtime)):
                 pass
+
+
+def test_a_deployed_start_on_postgresql_needs_a_key(tmp_path: Path) -> None:
+    settings = make_settings(tmp_path, "postgresql://ada@127.0.0.1:9/warroom")
+    check_deployment(settings)
+    with pytest.raises(StartRefused, match="WARROOM_SECRET_KEY"):
+        check_deployment(settings.model_copy(update={"secrets": Secrets()}))
+
+
+def with_key(folder: Path, key: str | None) -> Settings:
+    secret = None if key is None else SecretStr(key)
+    return make_settings(folder).model_copy(update={"secrets": Secrets(secret_key=secret)})
+
+
+def test_the_same_digits_are_the_same_key_in_file_and_variable(tmp_path: Path) -> None:
+    made = instance_key(with_key(tmp_path, None))
+    file = tmp_path / KEY_FILE
+    assert file.stat().st_mode & 0o777 == 0o600
+    assert instance_key(with_key(tmp_path, None)) == made
+    assert instance_key(with_key(tmp_path, file.read_text().upper())) == made
+    assert list(tmp_path.glob("secret.*")) == [file]
+
+
+@pytest.mark.parametrize("broken", ["", "canary", "0" * 63, "0" * 66, "ä" * 64])
+def test_a_broken_key_refuses_the_start_without_being_shown(tmp_path: Path, broken: str) -> None:
+    (tmp_path / KEY_FILE).write_text(broken)
+    for settings in (with_key(tmp_path, None), with_key(tmp_path, broken)):
+        with pytest.raises(StartRefused, match="64 hex digits") as refused:
+            instance_key(settings)
+        assert not broken or broken not in str(refused.value)
