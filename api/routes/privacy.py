@@ -17,8 +17,9 @@ from shared.errors import FieldProblem, InvalidInput, LimitReached, NotAllowed, 
 from shared.guard.principals import Principal
 from shared.guard.privacy import address_bucket
 from shared.guard.rate_limits import hit
-from shared.ingest.erasure import erase_person, export_person
+from shared.ingest.erasure import Erased, erase_identity, export_person
 from shared.ingest.identities import find_identity
+from shared.store.models import Identity
 from shared.store.people import web_external_id
 from shared.texts import Texts
 
@@ -88,19 +89,23 @@ async def export_data(request: web.Request) -> web.Response:
 
 
 async def erase_data(request: web.Request) -> web.Response:
-    """Removes everything about one person; they are never asked again."""
+    """Removes everything about one person; they are never asked again, nor is somebody of whom nothing is stored."""
     platform, external_id, key = await _who(request)
     runtime = request.app[RUNTIME]
     now = runtime.clock.now()
 
-    async def unit(session: AsyncSession) -> ErasedAnswer:
-        person_id = await _person_id(session, platform, external_id, key)
+    async def unit(session: AsyncSession) -> Erased | None:
+        found = await find_identity(session, platform, external_id)
+        if found is not None and not _may_speak_for(found[0], key):
+            return None
         actor = key.actor if key else "self"
-        done = await erase_person(session, runtime.settings, runtime.instance_key, person_id, actor, now)
-        return ErasedAnswer(erased=True, rows=done.rows, posts=done.posts)
+        secret = runtime.instance_key
+        return await erase_identity(session, runtime.settings, secret, platform, external_id, actor, now)
 
-    answer = await runtime.store.writer.run(unit)
-    return web.json_response(answer.model_dump())
+    done = await runtime.store.writer.run(unit)
+    if done is None:
+        raise NotFound(NOTHING)
+    return web.json_response(ErasedAnswer(erased=True, rows=done.rows, posts=done.posts).model_dump())
 
 
 async def _who(request: web.Request) -> tuple[str, str, Principal | None]:
@@ -134,9 +139,14 @@ async def _limit_tries(request: web.Request) -> None:
 
 async def _person_id(session: AsyncSession, platform: str, external_id: str, key: Principal | None) -> str:
     found = await find_identity(session, platform, external_id)
-    if found is None or (key is not None and found[0].site != key.site):
+    if found is None or not _may_speak_for(found[0], key):
         raise NotFound(NOTHING)
     return found[1].id
+
+
+def _may_speak_for(identity: Identity, key: Principal | None) -> bool:
+    """A key speaks for the identities of its own site."""
+    return key is None or identity.site == key.site
 
 
 def _operation(summary: str, answer: Any, example: Any) -> Operation:

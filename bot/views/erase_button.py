@@ -8,8 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.replies import Answer
 from bot.views.dynamic_button import PREFIX, Handled, button, view_of
-from shared.ingest.erasure import erase_person, suppress_identity
-from shared.ingest.identities import find_identity
+from shared.ingest.erasure import erase_identity
 from shared.store.models import Platform
 from shared.texts import Texts
 
@@ -41,11 +40,8 @@ class EraseButton(Handled, discord.ui.DynamicItem[discord.ui.Button[Any]], templ
         user_id, now = str(interaction.user.id), runtime.clock.now()
 
         async def unit(session: AsyncSession) -> None:
-            known = await find_identity(session, Platform.DISCORD.value, user_id)
-            if known is None:
-                await suppress_identity(session, runtime.instance_key, Platform.DISCORD.value, user_id, now)
-            else:
-                await erase_person(session, runtime.settings, runtime.instance_key, known[1].id, SELF, now)
+            platform = Platform.DISCORD.value
+            await erase_identity(session, runtime.settings, runtime.instance_key, platform, user_id, SELF, now)
 
         await runtime.store.writer.run(unit)
         await answer.replace(answer.text("erase_done"))

@@ -135,16 +135,15 @@ async def export_person(runtime: Runtime, arguments: Mapping[str, Any]) -> dict[
 
 
 async def erase_person(runtime: Runtime, arguments: Mapping[str, Any]) -> str:
-    """Removes everything about one identity's person."""
+    """Removes everything about one identity's person; an unknown identity is never asked either."""
     now, platform, external_id = runtime.clock.now(), str(arguments["platform"]), str(arguments["external_id"])
 
-    async def unit(session: Any) -> None:
-        found = await identities.find_identity(session, platform, external_id)
-        if found is None:
-            raise NotFound("Nothing is stored about this identity.")
-        await erasure.erase_person(session, runtime.settings, runtime.instance_key, found[1].id, ACTOR, now)
+    async def unit(session: Any) -> erasure.Erased | None:
+        key = runtime.instance_key
+        return await erasure.erase_identity(session, runtime.settings, key, platform, external_id, ACTOR, now)
 
-    await runtime.store.writer.run(unit)
+    if await runtime.store.writer.run(unit) is None:
+        raise NotFound("Nothing is stored about this identity.")
     return "erased"
 
 

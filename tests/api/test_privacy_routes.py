@@ -28,6 +28,11 @@ async def test_a_browser_exports_and_erases_what_its_id_stands_for(api: RunningA
     assert (await post(api, "erase", site="docs", person=CY)).status == 404
 
 
+async def test_erasing_somebody_unknown_still_keeps_them_from_being_asked(api: RunningApi) -> None:
+    assert (await post(api, "erase", site="docs", person=CY)).status == 404
+    assert await api.count(Suppression) == 1
+
+
 async def test_a_server_erases_by_platform_identity(api: RunningApi) -> None:
     await api.track(make_event(), person=CY)
     key = await api.make_key("privacy:write")

@@ -36,7 +36,7 @@ from shared.store.models import (
     UsageDay,
     VisitorDay,
 )
-from shared.store.people import identity_hash
+from shared.store.people import find_identity, identity_hash
 from shared.store.writer import ERASED, note_topic
 
 GONE = "erased"
@@ -50,6 +50,23 @@ class Erased:
 
     rows: dict[str, int]
     posts: int
+
+
+async def erase_identity(
+    session: AsyncSession,
+    settings: Settings,
+    key: bytes,
+    platform: str,
+    external_id: str,
+    actor: str,
+    now: datetime,
+) -> Erased | None:
+    """Everything about the person behind an identity; None when nothing was stored, and still nobody will be asked."""
+    found = await find_identity(session, platform, external_id)
+    if found is None:
+        await _suppress_identity(session, key, platform, external_id, now)
+        return None
+    return await erase_person(session, settings, key, found[1].id, actor, now)
 
 
 async def erase_person(
@@ -131,10 +148,10 @@ async def _clear_audit(session: AsyncSession, key: bytes, subject: Subject) -> N
 
 async def _suppress(session: AsyncSession, key: bytes, subject: Subject, now: datetime) -> None:
     for identity in subject.identities:
-        await suppress_identity(session, key, identity.platform, identity.external_id, now)
+        await _suppress_identity(session, key, identity.platform, identity.external_id, now)
 
 
-async def suppress_identity(session: AsyncSession, key: bytes, platform: str, external_id: str, now: datetime) -> None:
+async def _suppress_identity(session: AsyncSession, key: bytes, platform: str, external_id: str, now: datetime) -> None:
     """The one trace that stays, so that nobody is asked again; also of who asked for it without being known."""
     hashed = identity_hash(key, platform, external_id)
     await insert_if_new(session, Suppression(identity_hash=hashed, created_at=now))

@@ -12,7 +12,7 @@ from shared.derive.rollups import count_events
 from shared.errors import NotFound
 from shared.guard import audit
 from shared.ingest import identities
-from shared.ingest.erasure import ROWS_OF_A_PERSON, Erased, erase_person, export_person
+from shared.ingest.erasure import ROWS_OF_A_PERSON, Erased, erase_identity, erase_person, export_person
 from shared.messages import DirectReply, QuotedFeedback, Summary, parse_message
 from shared.store import models
 from shared.store.models import Erasure, Event, Feedback, OutboxMessage, OutboxState, Suppression, VisitorDay
@@ -326,3 +326,13 @@ async def test_the_export_has_every_row_and_column_and_is_json(desk: Desk) -> No
     assert exported["feedback"][0]["text"] == AWFUL
     assert set(exported["person"][0]) == set(models.Person.model_fields)
     assert "I love it" not in json.dumps(exported)
+
+
+async def test_an_identity_is_erased_known_or_not(desk: Desk) -> None:
+    await track(desk, ADA, "a")
+    for external_id, was_stored in ((f"docs/{ADA}", True), ("docs/nobody", False)):
+        now = desk.clock.now()
+        done = await desk.run(erase_identity, desk.settings, KEY, "web", external_id, "self", now)
+        assert (done is not None) == was_stored
+    assert await desk.rows(models.Identity) == []
+    assert len(await desk.rows(Suppression)) == 2

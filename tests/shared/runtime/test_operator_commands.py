@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from shared.clock import ManualClock
 from shared.config import Settings
@@ -17,6 +18,7 @@ from shared.guard.sessions import ensure_member, first_admin
 from shared.runtime import Runtime, build_runtime
 from shared.runtime.control_socket import call_running_process, serve_commands
 from shared.runtime.operator_commands import COMMANDS, OperatorContext, run_command
+from shared.store.models import Suppression
 
 
 @pytest.fixture
@@ -76,6 +78,13 @@ async def test_keys_are_made_listed_and_revoked(runtime: Runtime) -> None:
 async def test_a_key_for_an_unknown_site_is_refused(runtime: Runtime) -> None:
     with pytest.raises(WarroomError, match="no site"):
         await ask(runtime, "key-create", name="x", site="nowhere", scopes=["read"])
+
+
+async def test_erasing_an_unknown_identity_keeps_its_hash(runtime: Runtime) -> None:
+    with pytest.raises(WarroomError, match="Nothing is stored"):
+        await ask(runtime, "erase", platform="discord", external_id="42")
+    async with runtime.store.read() as session:
+        assert (await session.execute(select(Suppression))).scalar_one()
 
 
 async def test_a_wrong_command_or_job_says_what_is_known(runtime: Runtime) -> None:
