@@ -45,7 +45,8 @@ $(RUN_STAMP): requirements.lock | .venv/bin/python
 
 .venv/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit("Warroom needs Python 3.11 or newer; set PYTHON=python3.11" if sys.version_info < (3, 11) else 0)'
-	@$(PYTHON) -m venv .venv
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
+	@$(PYTHON) -m venv --clear .venv || { rm -rf .venv; exit 1; }
 
 lock: ## refresh both locks (needs uv)
 	uv pip compile --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header --group dev --extra postgres pyproject.toml -o requirements-dev.lock
