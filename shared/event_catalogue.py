@@ -41,8 +41,3 @@ CATALOGUE: dict[str, EventDefinition] = {
         ),
     )
 }
-
-
-def is_custom(name: str) -> bool:
-    """Whether the name is a team's own event."""
-    return name not in CATALOGUE

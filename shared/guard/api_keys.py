@@ -23,7 +23,6 @@ SCOPES = {
     "feedback:write": "send feedback",
     "prompts:write": "make a person due for the day-7 question",
     "privacy:write": "export and erase people",
-    "read": "read metrics and feedback",
 }
 NAME_CHARACTERS = 60
 TOUCH_EVERY = timedelta(minutes=1)

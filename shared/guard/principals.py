@@ -1,9 +1,9 @@
-"""Who is asking: nobody known, a member of the team, a server with a key, or Warroom itself."""
+"""Who is asking: nobody known, a member of the team, or a server with a key."""
 
 from dataclasses import dataclass
 from typing import Literal
 
-Kind = Literal["anonymous", "member", "key", "system"]
+Kind = Literal["anonymous", "member", "key"]
 
 
 @dataclass(frozen=True)
@@ -27,4 +27,3 @@ class Principal:
 
 
 ANONYMOUS = Principal("anonymous")
-SYSTEM = Principal("system")

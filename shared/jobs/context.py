@@ -7,7 +7,6 @@ from shared.config import Settings
 from shared.guard.privacy import VisitorHasher
 from shared.ingest.intake_meter import IntakeMeter
 from shared.store.database import Store
-from shared.worker import Worker
 
 
 @dataclass(frozen=True)
@@ -17,4 +16,3 @@ class JobContext:
     store: Store
     meter: IntakeMeter
     hasher: VisitorHasher
-    worker: Worker

@@ -66,11 +66,6 @@ async def check_alerts(context: JobContext) -> int:
     return await context.store.writer.run(lambda session: alerts.check_rules(session, context.settings, now))
 
 
-async def flush_meter(context: JobContext) -> int:
-    """Moves the counts of our own intake into the rollups."""
-    return await context.meter.flush(context.store)
-
-
 async def purge_old(context: JobContext) -> int:
     """Removes what nobody may use any more: ended sessions and links, old limits, salts of past days."""
     now, rules = context.clock.now(), context.settings.dashboard

@@ -81,7 +81,6 @@ class Runtime:
             store=self.store,
             meter=self.meter,
             hasher=self.hasher,
-            worker=self.worker,
         )
 
 

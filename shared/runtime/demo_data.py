@@ -149,7 +149,6 @@ async def _post_summaries(runtime: Runtime, moment: datetime) -> None:
         store=runtime.store,
         meter=runtime.meter,
         hasher=runtime.hasher,
-        worker=runtime.worker,
     )
     await plan_reports(context)
     await post_due_reports(context)

@@ -112,9 +112,9 @@ async def test_a_key_is_shown_once_and_works_until_revoked(browser: Browser, api
 @pytest.mark.parametrize(
     "form",
     [
-        {"name": "", "site": "docs", "scope read": "on"},
+        {"name": "", "site": "docs", "scope events:write": "on"},
         {"name": "ci", "site": "docs"},
-        {"name": "ci", "site": "nowhere", "scope read": "on"},
+        {"name": "ci", "site": "nowhere", "scope events:write": "on"},
     ],
 )
 async def test_a_key_without_what_it_needs_is_refused(browser: Browser, form: dict[str, str]) -> None:

@@ -71,7 +71,7 @@ async def test_a_route_added_past_the_declaration_stops_the_start(runtime: Runti
     await runner.cleanup()
 
 
-@pytest.mark.parametrize("access", [PUBLIC, INTAKE, key_scope("read"), role("viewer")])
+@pytest.mark.parametrize("access", [PUBLIC, INTAKE, key_scope("events:write"), role("viewer")])
 def test_known_rules_are_known(access: Access) -> None:
     assert access.is_known()
 

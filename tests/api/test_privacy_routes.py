@@ -43,7 +43,7 @@ async def test_a_server_erases_by_platform_identity(api: RunningApi) -> None:
 async def test_a_server_needs_the_scope_and_its_own_site(api: RunningApi) -> None:
     await api.track(make_event(), person=CY)
     body = {"platform": "web", "external_id": CY}
-    assert (await post(api, "erase", await api.make_key("read"), **body)).status == 403
+    assert (await post(api, "erase", await api.make_key("events:write"), **body)).status == 403
     assert (await post(api, "erase", await api.make_key("privacy:write", site="blog"), **body)).status == 404
     assert (await post(api, "erase", {"Authorization": "Bearer no"}, **body)).status == 401
     assert await api.count(Person) == 1

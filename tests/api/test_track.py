@@ -106,7 +106,7 @@ async def test_a_server_with_a_key_is_neither_a_bot_nor_a_visitor(api: RunningAp
 
 
 async def test_a_key_without_the_scope_is_refused(api: RunningApi) -> None:
-    assert (await api.track(make_event(), headers=await api.make_key("read"))).status == 403
+    assert (await api.track(make_event(), headers=await api.make_key("feedback:write"))).status == 403
     assert await api.count(Event) == 0
 
 

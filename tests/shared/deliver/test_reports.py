@@ -30,7 +30,7 @@ def war_room(settings):
 def context(settings, clock, store) -> JobContext:
     clock.move_to(WEDNESDAY)
     hasher = VisitorHasher(settings, store, clock)
-    return JobContext(settings, clock, store, IntakeMeter(clock), hasher, worker=None)  # type: ignore[arg-type]
+    return JobContext(settings, clock, store, IntakeMeter(clock), hasher)
 
 
 @pytest.fixture
@@ -38,7 +38,7 @@ def only_docs(context, settings):
     """One site with traffic on every day of the last three weeks."""
     one = settings.model_copy(update={"sites": settings.sites[:1]})
     vars(one).pop("_sites_by_key", None)  # the copy brings along what was cached
-    return JobContext(one, context.clock, context.store, context.meter, context.hasher, context.worker)
+    return JobContext(one, context.clock, context.store, context.meter, context.hasher)
 
 
 async def add(store, *rows):

@@ -29,21 +29,23 @@ async def find(store: Store, presented: str, clock: ManualClock) -> Principal | 
 
 
 async def test_a_key_is_found_by_what_was_shown_once(store: Store, clock: ManualClock) -> None:
-    key, shown = await make(store, clock, "events:write", "read")
+    key, shown = await make(store, clock, "events:write", "feedback:write")
     found = await find(store, shown, clock)
-    assert found == Principal("key", key.id, "mailer", site="docs", scopes=frozenset({"events:write", "read"}))
+    assert found == Principal(
+        "key", key.id, "mailer", site="docs", scopes=frozenset({"events:write", "feedback:write"})
+    )
     assert shown.startswith(f"wr_{key.prefix}_")
 
 
 async def test_only_a_digest_is_stored(store: Store, clock: ManualClock) -> None:
-    _, shown = await make(store, clock, "read")
+    _, shown = await make(store, clock, "events:write")
     async with store.read() as session:
         row = (await session.execute(select(ApiKey))).scalar_one()
     assert shown.split("_", 2)[2] not in str(row.model_dump())
 
 
 async def test_a_revoked_key_is_dead_at_once_and_revoking_twice_is_harmless(store: Store, clock: ManualClock) -> None:
-    key, shown = await make(store, clock, "read")
+    key, shown = await make(store, clock, "events:write")
     for _ in range(2):
         await run(store, revoke_key, key.id, clock.now())
     assert await find(store, shown, clock) is None
@@ -56,18 +58,18 @@ async def test_nobody_revokes_what_does_not_exist(store: Store, clock: ManualClo
 
 @pytest.mark.parametrize("presented", ["", "wr_", "wr_abcdefgh_", "x" * 5000, "wr_abcdefgh_" + "é" * 43, "' OR 1=1 --"])
 async def test_nonsense_is_no_key(store: Store, clock: ManualClock, presented: str) -> None:
-    await make(store, clock, "read")
+    await make(store, clock, "events:write")
     assert await find(store, presented, clock) is None
 
 
 async def test_one_wrong_letter_is_no_key(store: Store, clock: ManualClock) -> None:
-    _, shown = await make(store, clock, "read")
+    _, shown = await make(store, clock, "events:write")
     wrong = shown[:-1] + ("a" if shown[-1] != "a" else "b")
     assert await find(store, wrong, clock) is None
 
 
 @pytest.mark.parametrize(
-    ("name", "scopes", "field"), [("", ["read"], "name"), ("a", [], "scopes"), ("a", ["admin"], "scopes")]
+    ("name", "scopes", "field"), [("", ["events:write"], "name"), ("a", [], "scopes"), ("a", ["admin"], "scopes")]
 )
 async def test_a_key_needs_a_name_and_known_scopes(
     store: Store, clock: ManualClock, name: str, scopes: list[str], field: str
@@ -78,7 +80,7 @@ async def test_a_key_needs_a_name_and_known_scopes(
 
 
 async def test_the_last_use_is_noted_once_a_minute(store: Store, clock: ManualClock) -> None:
-    key, _ = await make(store, clock, "read")
+    key, _ = await make(store, clock, "events:write")
     first = clock.now()
     for seconds in (0, 30, 61):
         await run(store, touch_key, key.id, first + timedelta(seconds=seconds))
@@ -88,7 +90,7 @@ async def test_the_last_use_is_noted_once_a_minute(store: Store, clock: ManualCl
 
 
 def test_a_scope_belongs_to_keys_only() -> None:
-    assert Principal("key", "k", scopes=frozenset({"read"})).has_scope("read")
-    assert not Principal("member", "m", scopes=frozenset({"read"})).has_scope("read")
-    assert not ANONYMOUS.has_scope("read")
+    assert Principal("key", "k", scopes=frozenset({"events:write"})).has_scope("events:write")
+    assert not Principal("member", "m", scopes=frozenset({"events:write"})).has_scope("events:write")
+    assert not ANONYMOUS.has_scope("events:write")
     assert (Principal("key", "k").actor, ANONYMOUS.actor) == ("key:k", "anonymous")

@@ -27,7 +27,7 @@ from tests.shared.decide.test_alert_rules import make_rule
 @pytest.fixture
 def context(settings, clock, store) -> JobContext:
     meter = IntakeMeter(clock)
-    return JobContext(settings, clock, store, meter, VisitorHasher(settings, store, clock), worker=None)  # type: ignore[arg-type]
+    return JobContext(settings, clock, store, meter, VisitorHasher(settings, store, clock))
 
 
 async def add(store, *rows):
@@ -82,7 +82,7 @@ async def test_due_questions_are_handed_to_delivery_once(context):
 async def test_nobody_is_asked_while_asking_is_off(context, settings):
     await add(context.store, *make_due_prompt(context.clock.now()))
     off = settings.model_copy(update={"prompts": settings.prompts.model_copy(update={"enabled": False})})
-    quiet = JobContext(off, context.clock, context.store, context.meter, context.hasher, context.worker)
+    quiet = JobContext(off, context.clock, context.store, context.meter, context.hasher)
     assert await jobs.send_due_prompts(quiet) == 0
 
 
@@ -95,8 +95,8 @@ async def test_a_question_that_waited_too_long_lapses(context):
 
 async def test_counts_of_our_intake_become_rollups(context):
     context.meter.answer("track", 503)
-    assert await jobs.flush_meter(context) == 1
-    assert await jobs.flush_meter(context) == 0
+    assert await context.meter.flush(context.store) == 1
+    assert await context.meter.flush(context.store) == 0
     (row,) = await all_of(context.store, Rollup)
     assert (row.measure, row.key, row.count) == ("answer", "track:5xx", 1)
 
@@ -104,10 +104,10 @@ async def test_counts_of_our_intake_become_rollups(context):
 async def test_alerts_of_the_intake_are_checked(context, settings):
     for _ in range(20):
         context.meter.answer("track", 503)
-    await jobs.flush_meter(context)
+    await context.meter.flush(context.store)
     rule = make_rule(kpi="intake_error_rate", threshold=0.001, window_hours=1, hold_minutes=0)
     watched = settings.model_copy(update={"alerts": [rule]})
-    watching = JobContext(watched, context.clock, context.store, context.meter, context.hasher, context.worker)
+    watching = JobContext(watched, context.clock, context.store, context.meter, context.hasher)
     assert await jobs.check_alerts(watching) == 1
     (row,) = await all_of(context.store, OutboxMessage)
     assert parse_message(row.payload).figure.value == 1.0

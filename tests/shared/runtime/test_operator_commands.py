@@ -77,7 +77,7 @@ async def test_keys_are_made_listed_and_revoked(runtime: Runtime) -> None:
 
 async def test_a_key_for_an_unknown_site_is_refused(runtime: Runtime) -> None:
     with pytest.raises(WarroomError, match="no site"):
-        await ask(runtime, "key-create", name="x", site="nowhere", scopes=["read"])
+        await ask(runtime, "key-create", name="x", site="nowhere", scopes=["events:write"])
 
 
 async def test_erasing_an_unknown_identity_keeps_its_hash(runtime: Runtime) -> None:
