@@ -19,8 +19,9 @@ from shared.ingest.intake_meter import IntakeMeter
 from shared.jobs.context import JobContext
 from shared.runtime.leadership import Leadership
 from shared.runtime.worker_process import ProcessWorker
-from shared.store.database import Store, instance_key, open_store, own_data_dir
+from shared.store.database import Store, open_store, own_data_dir
 from shared.store.dialect import cannot_open
+from shared.store.instance_key import load_instance_key
 from shared.store.migrate import migrate
 from shared.texts import Texts
 from shared.worker import Worker
@@ -93,7 +94,8 @@ async def build_runtime(settings: Settings, clock: Clock, lock: IO[str] | None =
     worker = ProcessWorker()
     try:
         await _migrate(settings, store, clock)
-        yield _assemble(settings, clock, store, worker)
+        key = await load_instance_key(settings, store, clock.now())
+        yield _assemble(settings, clock, store, worker, key)
     finally:
         await worker.close()
         await store.close()
@@ -115,8 +117,7 @@ async def _migrate(settings: Settings, store: Store, clock: Clock) -> None:
         raise StartRefused(f"The database cannot be reached ({type(cause).__name__}); check DATABASE_URL.") from error
 
 
-def _assemble(settings: Settings, clock: Clock, store: Store, worker: ProcessWorker) -> Runtime:
-    key = instance_key(settings)
+def _assemble(settings: Settings, clock: Clock, store: Store, worker: ProcessWorker, key: bytes) -> Runtime:
     texts = Texts(settings.texts)
     hasher = VisitorHasher(settings, store, clock)
     limiter = TrackLimiter(settings.limits, clock)

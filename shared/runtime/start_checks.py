@@ -13,17 +13,11 @@ UNAVAILABLE_EXIT = 69  # EX_UNAVAILABLE
 
 
 def check_deployment(settings: Settings) -> None:
-    """Refuses a deployed start whose data, or the key to it, would be lost with the machine."""
+    """Refuses a deployed start whose data would be lost with the machine."""
     if settings.uses_sqlite and not os.environ.get("WARROOM_DATA_DIR"):
         raise StartRefused(
             "Set DATABASE_URL to a PostgreSQL address, or WARROOM_DATA_DIR to a folder on a persistent disk: "
             "without either, everything would be lost at the next deployment."
-        )
-    if not settings.uses_sqlite and settings.secrets.secret_key is None:
-        raise StartRefused(
-            "Set WARROOM_SECRET_KEY to 64 hex digits and keep it: without it each deployment would make a new key, and "
-            "nobody would be recognised. Make one with: "
-            'python -c "import secrets; print(secrets.token_hex(32))"'
         )
 
 

@@ -18,7 +18,8 @@ from shared.runtime import build_runtime
 from shared.runtime.control_socket import serve_commands
 from shared.runtime.operator_commands import OperatorContext
 from shared.runtime.start_checks import check_deployment
-from shared.store.database import DATABASE_FILE, KEY_FILE, instance_key, own_data_dir
+from shared.store.database import DATABASE_FILE, KEY_FILE, Store, instance_key, own_data_dir
+from shared.store.instance_key import load_instance_key
 from tests.conftest import make_settings
 from tests.postgres_server import PostgresServer
 from tests.scenarios.warroom_process import WarroomProcess, running_warroom
@@ -152,11 +153,17 @@ async def test_a_folder_too_long_for_a_socket_is_one_sentence(tmp_path: Path, cl
                 pass
 
 
-def test_a_deployed_start_on_postgresql_needs_a_key(tmp_path: Path) -> None:
+def test_a_deployed_start_on_postgresql_needs_nothing_else(tmp_path: Path) -> None:
     settings = make_settings(tmp_path, "postgresql://ada@127.0.0.1:9/warroom")
-    check_deployment(settings)
-    with pytest.raises(StartRefused, match="WARROOM_SECRET_KEY"):
-        check_deployment(settings.model_copy(update={"secrets": Secrets()}))
+    check_deployment(settings.model_copy(update={"secrets": Secrets()}))
+
+
+async def test_all_processes_of_a_database_have_one_key(settings: Settings, store: Store, clock: ManualClock) -> None:
+    unkeyed = settings.model_copy(update={"secrets": Secrets()})
+    first = await load_instance_key(unkeyed, store, clock.now())
+    assert len(first) == 32
+    assert await load_instance_key(unkeyed, store, clock.now()) == first
+    assert await load_instance_key(settings, store, clock.now()) == bytes(32)
 
 
 def with_key(folder: Path, key: str | None) -> Settings:
