@@ -79,7 +79,8 @@ BOTH_DATABASES = (
     "tests/shared/store/",
     "tests/shared/ingest/test_event",
     "tests/shared/ingest/test_feedback",
-    "tests/shared/deliver/",
+    "tests/shared/deliver/test_delivery_loop",
+    "tests/shared/deliver/test_kill_points",
     "tests/scenarios/test_docs_visitor_answers",
 )
 QUICK_SCRIPT_TESTS = ("plain_visit", "agreed_shape", "consent_keeps", "by_keyboard")
@@ -94,6 +95,12 @@ LONG = (
     "tests/scenarios/test_discord_outage",
     "tests/scenarios/test_downtime",
     "tests/scenarios/test_form_open",
+    "tests/scenarios/test_killed_between",
+    "tests/api/test_hostile_input.py::test_every_raw_connection",
+    "tests/bot/test_answers.py::test_score_pressed_while",
+    "tests/bot/test_answers.py::test_slow_store",
+    "tests/shared/runtime/test_start_and_stop.py::test_sigterm",
+    "tests/test_makefile",
 )
 
 
