@@ -98,10 +98,20 @@ class Received:
 
 def check_event(raw: Any, limits: LimitSettings) -> TrackEvent | FieldProblem:
     """The typed event, or the first field that is wrong and why."""
+    event = read_event(raw)
+    return event if isinstance(event, FieldProblem) else find_problem(event, limits) or event
+
+
+def read_event(raw: Any) -> TrackEvent | FieldProblem:
+    """The typed event, or the first field of another type."""
     try:
-        event = msgspec.convert(raw, TrackEvent, strict=True)
+        return msgspec.convert(raw, TrackEvent, strict=True)
     except msgspec.ValidationError as error:
         return _explain(str(error))
+
+
+def find_problem(event: TrackEvent, limits: LimitSettings) -> FieldProblem | None:
+    """What is wrong with an event beyond its types."""
     for name in NAMES:
         value = getattr(event, name)
         if value is not None and (len(value) > limits.name_characters or CONTROL.search(value)):
@@ -114,7 +124,7 @@ def check_event(raw: Any, limits: LimitSettings) -> TrackEvent | FieldProblem:
     return _check_sizes(event, limits)
 
 
-def _check_sizes(event: TrackEvent, limits: LimitSettings) -> TrackEvent | FieldProblem:
+def _check_sizes(event: TrackEvent, limits: LimitSettings) -> FieldProblem | None:
     if event.page is not None and len(event.page) > limits.page_characters * 4:
         return FieldProblem("page", f"at most {limits.page_characters} characters")
     for name in ("title", "referrer", "target"):
@@ -127,7 +137,7 @@ def _check_sizes(event: TrackEvent, limits: LimitSettings) -> TrackEvent | Field
             return FieldProblem("props", f"a key has more than {limits.name_characters} characters")
         if isinstance(value, str) and len(value) > limits.string_characters:
             return FieldProblem(f"props.{key}", f"at most {limits.string_characters} characters")
-    return event
+    return None
 
 
 def _explain(message: str) -> FieldProblem:

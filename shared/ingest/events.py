@@ -1,9 +1,9 @@
 """Takes events in: check, clean, drop by rule, store once, count, all before the sender hears "thanks"."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,7 +13,16 @@ from shared.errors import FieldProblem, InvalidInput, LimitReached, NotAllowed
 from shared.guard.principals import Principal
 from shared.guard.privacy import VisitorHasher
 from shared.guard.rate_limits import TrackLimiter
-from shared.ingest.event_fields import BATCH_FIELDS, EVENT_FIELDS, Received, TrackEvent, check_event, make_row
+from shared.identifiers import keyed_hash
+from shared.ingest.event_fields import (
+    BATCH_FIELDS,
+    EVENT_FIELDS,
+    Received,
+    TrackEvent,
+    find_problem,
+    make_row,
+    read_event,
+)
 from shared.ingest.event_groups import EventGroups, store_alone
 from shared.ingest.identities import note_web_usage
 from shared.ingest.intake_meter import INSTALLATION, IntakeMeter
@@ -52,14 +61,22 @@ class TrackOutcome:
 
 
 @dataclass(frozen=True)
+class About:
+    """What a sender says beside the events: its consented id, or a server's own id of its user; language and zone."""
+
+    person: str | None = None
+    language: str | None = None
+    zone: str | None = None
+    identified: str | None = None
+
+
+@dataclass(frozen=True)
 class _Batch:
     site: str
-    events: list[Any]
-    person: str | None
-    language: str | None
-    zone: str | None
-    unknown_fields: int
-    is_flat: bool
+    events: Sequence[TrackEvent | FieldProblem]
+    about: About
+    unknown_fields: int = 0
+    is_flat: bool = False
 
     def place(self, index: int, field: str) -> str:
         """Where a field stands in what was sent."""
@@ -99,15 +116,40 @@ class EventIntake:
         site = self._settings.site(batch.site)
         if site is None:
             return self._drop(INSTALLATION, "unknown_site", len(batch.events))
+        return await self._take(site, batch, sender, received_at)
+
+    async def take_events(
+        self,
+        site: SiteSettings,
+        events: Sequence[TrackEvent],
+        sender: Sender,
+        *,
+        person: str | None = None,
+        language: str | None = None,
+        zone: str | None = None,
+        identified: str | None = None,
+    ) -> TrackOutcome:
+        """As `take`, for events that are read already: rules, check, limits, visitor, store, all before it returns.
+
+        `identified` is a server's own id of its user: the visitor is then a keyed hash of it that is the same
+        on all days, never the id itself.
+        """
+        problems = _about_problems({"person": person, "language": language, "zone": zone})
+        if problems:
+            raise InvalidInput("The events were refused.", problems)
+        batch = _Batch(site.key, events, About(person, language, zone, identified))
+        return await self._take(site, batch, sender, self._clock.monotonic())
+
+    async def _take(self, site: SiteSettings, batch: _Batch, sender: Sender, received_at: float) -> TrackOutcome:
         if rule := self._dropping_rule(site, sender):
             return self._drop(site.key, rule, len(batch.events))
         self._meter.drop(site.key, "unknown_field", batch.unknown_fields)
         good, dropped = self._check(batch, site)
         if not await self._is_within_limit(site, sender, len(good)):
             return self._drop(site.key, "limit", len(good))
-        rows = await self._rows(batch, site, sender, good)
-        if batch.person is not None:
-            stored = await self._store_as_person(batch, site, rows, batch.person)
+        rows = await self._rows(batch.about, site, sender, good)
+        if batch.about.person is not None:
+            stored = await self._store_as_person(batch.about, site, rows, batch.about.person)
         else:
             stored = await self._groups.store_rows(site.key, rows)
         self._meter.lag(self._clock.monotonic() - received_at)
@@ -125,8 +167,8 @@ class EventIntake:
             raise InvalidInput("The batch was refused.", problems)
         unknown = len(set(raw) - known)
         unknown += sum(len(set(event) - EVENT_FIELDS) for event in events if isinstance(event, dict))
-        about = (raw.get("person"), raw.get("language"), raw.get("zone"))
-        return _Batch(raw["site"], events, *about, unknown_fields=unknown, is_flat=not is_batch)
+        about = About(raw.get("person"), raw.get("language"), raw.get("zone"))
+        return _Batch(raw["site"], [read_event(event) for event in events], about, unknown, is_flat=not is_batch)
 
     def _dropping_rule(self, site: SiteSettings, sender: Sender) -> str | None:
         if sender.key is not None:
@@ -143,12 +185,12 @@ class EventIntake:
 
     def _check(self, batch: _Batch, site: SiteSettings) -> tuple[list[TrackEvent], list[Dropped]]:
         good, dropped = [], []
-        for index, raw in enumerate(batch.events):
-            checked = check_event(raw, self._settings.limits)
-            if isinstance(checked, TrackEvent):
-                good.append(checked)
+        for index, event in enumerate(batch.events):
+            problem = event if isinstance(event, FieldProblem) else find_problem(event, self._settings.limits)
+            if problem is None:
+                good.append(cast(TrackEvent, event))
             else:
-                dropped.append(Dropped(index, checked.field, checked.reason))
+                dropped.append(Dropped(index, problem.field, problem.reason))
         if not good:
             places = [FieldProblem(batch.place(bad.index, bad.field), bad.reason) for bad in dropped]
             raise InvalidInput("No event could be taken.", places)
@@ -167,12 +209,22 @@ class EventIntake:
         return await self._hasher.visitor(site.key, site.zone, sender.address, sender.user_agent, moment)
 
     async def _rows(
-        self, batch: _Batch, site: SiteSettings, sender: Sender, events: Sequence[TrackEvent]
+        self, about: About, site: SiteSettings, sender: Sender, events: Sequence[TrackEvent]
     ) -> list[dict[str, Any]]:
         """Rows with the visitor of the day they belong to; a late beacon crosses midnight with yesterday's salt."""
         now = self._clock.now()
+        visitor_at = await self._visitors(about, site, sender, now)
+        received = Received(site, now, visitor_at, None, with_key=sender.key is not None)
+        return [make_row(event, received, self._settings.limits) for event in events]
+
+    async def _visitors(
+        self, about: About, site: SiteSettings, sender: Sender, now: datetime
+    ) -> Callable[[datetime], str | None]:
+        if about.identified is not None:
+            identified = keyed_hash(self._key, "identified", site.key, about.identified)
+            return lambda _occurred: identified
         visitors: dict[date, str] = {}
-        if sender.key is None and batch.person is None:
+        if sender.key is None and about.person is None:
             for moment in (now - timedelta(days=1), now):
                 visitors[local_day(moment, site.zone)] = await self._visitor(site, sender, moment)
         today = visitors.get(local_day(now, site.zone))
@@ -181,18 +233,17 @@ class EventIntake:
             day = local_day(occurred, site.zone)
             return visitors.get(day) or (today and self._hasher.on_another_day(today, day))
 
-        received = Received(site, now, visitor_at, None, with_key=sender.key is not None)
-        return [make_row(event, received, self._settings.limits) for event in events]
+        return visitor_at
 
     async def _store_as_person(
-        self, batch: _Batch, site: SiteSettings, rows: Sequence[dict[str, Any]], person: str
+        self, about: About, site: SiteSettings, rows: Sequence[dict[str, Any]], person: str
     ) -> int:
         """In a unit of its own, because the person's usage moves with the rows."""
         now = self._clock.now()
 
         async def unit(session: AsyncSession) -> int:
             person_id, visitor = await note_web_usage(
-                session, self._settings, self._key, site, person, now, language=batch.language, zone=batch.zone
+                session, self._settings, self._key, site, person, now, language=about.language, zone=about.zone
             )
             owned = [{**row, "person_id": person_id, "visitor": visitor} for row in rows]
             return await store_alone(session, site.key, owned)
@@ -209,6 +260,11 @@ def _envelope_problems(raw: Mapping[str, Any], events: Any, most: int) -> list[F
         problems.append(FieldProblem("events", "a list with at least one event is needed"))
     elif len(events) > most:
         problems.append(FieldProblem("events", f"at most {most} events at once"))
+    return problems + _about_problems(raw)
+
+
+def _about_problems(raw: Mapping[str, Any]) -> list[FieldProblem]:
+    problems = []
     for name, characters in (("person", 64), ("language", 35), ("zone", 64)):
         value = raw.get(name)
         if value is not None and (not isinstance(value, str) or not 1 <= len(value) <= characters):

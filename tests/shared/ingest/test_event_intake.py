@@ -11,9 +11,12 @@ from shared.clock import ManualClock
 from shared.config import Settings
 from shared.derive.rollups import OTHER_KEY, rebuild
 from shared.errors import CannotStore, InvalidInput
+from shared.identifiers import random_uuid
+from shared.ingest.event_fields import TrackEvent
+from shared.ingest.events import Sender
 from shared.store.database import Store
 from shared.store.models import Event, PageView, Person, Rollup, UsageDay, VisitorDay
-from tests.shared.ingest.track import Gate, make_event
+from tests.shared.ingest.track import BROWSER, Gate, make_event
 
 
 @pytest.fixture
@@ -213,3 +216,24 @@ async def test_rebuilt_counters_are_the_counted_ones(gate: Gate, clock: ManualCl
         for day in days:
             await gate.store.writer.run(lambda session, day=day: rebuild(session, "docs", date.fromisoformat(day)))
         assert await gate.counters() == counted
+
+
+async def test_events_that_are_read_already_take_the_same_way(
+    gate: Gate, settings: Settings, clock: ManualClock
+) -> None:
+    site = settings.site("docs")
+    assert site is not None
+    for _ in range(2):
+        events = [
+            TrackEvent(id=random_uuid(), name="page_view", page="/a?b"),
+            TrackEvent(id="bad-event-1", name="click\n"),
+        ]
+        outcome = await gate.intake.take_events(site, events, Sender("192.0.2.1", BROWSER), identified="user-7")
+        assert (outcome.stored, [bad.index for bad in outcome.dropped]) == (1, [1])
+        clock.advance(days=1)
+    rows = await gate.rows(Event)
+    assert {row.page for row in rows} == {"/a"}
+    assert len({row.visitor for row in rows}) == 1, "the same on all days"
+    assert "user-7" not in repr([row.model_dump() for row in rows])
+    with pytest.raises(InvalidInput):
+        await gate.intake.take_events(site, events, Sender("192.0.2.1", BROWSER), person="short")
