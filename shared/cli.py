@@ -45,7 +45,7 @@ def members() -> None:
 def create_key(
     name: str,
     site: Annotated[str, typer.Option(help="key of the site")],
-    scope: Annotated[list[str], typer.Option(help="events:write, feedback:write, prompts:write, privacy:write")],
+    scope: Annotated[list[str], typer.Option(help="events:write, feedback:write, prompts:write, privacy:write, events:forward")],
 ) -> None:
     """Make a key; it is shown this once."""
     made = _ask("key-create", name=name, site=site, scopes=scope)

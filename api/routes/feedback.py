@@ -6,16 +6,15 @@ from typing import Literal
 from aiohttp import web
 from pydantic import BaseModel
 
-from api.authentication import address_of, current_key
 from api.cross_origin import is_site_origin
 from api.error_responses import status_of
 from api.rendering import render
 from api.request_body import FORM_TYPE, media_type, parse_model, read_form, read_json
 from api.routing import INTAKE, PUBLIC, RUNTIME, Operation, Route
+from api.senders import sender_of
 from api.visitor_texts import language_of, thanks_address, way_back
 from shared.errors import CannotStore, InvalidInput, LimitReached, NotAllowed, WarroomError
 from shared.ingest.feedback import FeedbackOutcome, FeedbackSender, NewFeedback, parse_form
-from shared.ingest.noise_filter import opted_out
 from shared.runtime import Runtime
 
 PAGE_ERRORS = (InvalidInput, LimitReached, CannotStore)
@@ -61,16 +60,15 @@ def _count_unknown(request: web.Request, site_key: str, fields: Mapping[str, obj
 
 
 async def _take(request: web.Request, new: NewFeedback, source: Literal["web", "form"]) -> FeedbackOutcome:
-    key = await current_key(request)
-    if key is not None and not key.has_scope("feedback:write"):
-        raise NotAllowed("This key lacks the scope feedback:write.")
+    known = await sender_of(request, "feedback:write")
     runtime = request.app[RUNTIME]
     sender = FeedbackSender(
-        source="api" if key else source,
-        address=address_of(request),
-        user_agent=request.headers.get("User-Agent", ""),
-        opted_out=None if key else opted_out(request.headers),
-        key=key,
+        source="api" if known.key else source,
+        address=known.address,
+        user_agent=known.user_agent,
+        opted_out=known.opted_out,
+        key=known.key,
+        passed_on_by=known.passed_on_by,
         language=language_of(request, new.language, runtime.settings.site(new.site)),
     )
     return await runtime.feedback.take(new, sender)

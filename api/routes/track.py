@@ -5,13 +5,11 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel
 
-from api.authentication import address_of, current_key
 from api.request_body import read_json_bytes
 from api.routing import INTAKE, RUNTIME, Operation, Route
-from shared.errors import NotAllowed
+from api.senders import sender_of
 from shared.ingest.event_fields import FlatEvent, TrackBatch
 from shared.ingest.events import Sender, TrackOutcome
-from shared.ingest.noise_filter import opted_out
 
 
 class DroppedEvent(BaseModel):
@@ -33,17 +31,9 @@ class TrackAnswer(BaseModel):
 async def take_events(request: web.Request) -> web.Response:
     """Answers after the commit; the body is empty unless an event was left out."""
     runtime = request.app[RUNTIME]
-    key = await current_key(request)
-    if key is not None and not key.has_scope("events:write"):
-        raise NotAllowed("This key lacks the scope events:write.")
-    body = await read_json_bytes(request)
-    sender = Sender(
-        address=address_of(request),
-        user_agent=request.headers.get("User-Agent", ""),
-        opted_out=None if key else opted_out(request.headers),
-        key=key,
-    )
-    return _answer(await runtime.events.take(body, sender))
+    known = await sender_of(request, "events:write")
+    sender = Sender(known.address, known.user_agent, known.opted_out, known.key, known.passed_on_by)
+    return _answer(await runtime.events.take(await read_json_bytes(request), sender))
 
 
 def _answer(outcome: TrackOutcome) -> web.Response:

@@ -18,11 +18,13 @@ from shared.guard.principals import Principal
 from shared.identifiers import new_id, random_token, token_digest
 from shared.store.models import ApiKey
 
+FORWARD_SCOPE = "events:forward"
 SCOPES = {
     "events:write": "send events",
     "feedback:write": "send feedback",
     "prompts:write": "make a person due for the day-7 question",
     "privacy:write": "export and erase people",
+    FORWARD_SCOPE: "pass on what readers of a docs site send; their addresses are believed",
 }
 NAME_CHARACTERS = 60
 TOUCH_EVERY = timedelta(minutes=1)

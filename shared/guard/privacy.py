@@ -171,6 +171,14 @@ def client_address(peer: str | None, forwarded_for: str | None, proxies: Sequenc
     return str(address)
 
 
+def passed_on_address(values: Sequence[str]) -> str:
+    """The left-most address of `X-Forwarded-For`, for senders that we trust to write one of their own there.
+
+    Proxies between them and us append theirs behind it.
+    """
+    return str(_parse(",".join(values).partition(",")[0]) or UNKNOWN)
+
+
 def _parse(text: str | None) -> IPv4Address | IPv6Address | None:
     """An address as proxies write it: `1.2.3.4`, `1.2.3.4:5678`, `2001:db8::1` or `[2001:db8::1]:5678`."""
     bare = (text or "").strip()

@@ -39,6 +39,7 @@ class Sender:
     user_agent: str = ""
     opted_out: str | None = None  # gpc or dnt
     key: Principal | None = None
+    passed_on_by: Principal | None = None  # the docs site that speaks for this browser
 
 
 @dataclass(frozen=True)
@@ -171,9 +172,10 @@ class EventIntake:
         return _Batch(raw["site"], [read_event(event) for event in events], about, unknown, is_flat=not is_batch)
 
     def _dropping_rule(self, site: SiteSettings, sender: Sender) -> str | None:
+        presented = sender.key or sender.passed_on_by
+        if presented is not None and presented.site != site.key:
+            raise NotAllowed(f"This key belongs to another site than {site.key}.")
         if sender.key is not None:
-            if sender.key.site != site.key:
-                raise NotAllowed(f"This key belongs to another site than {site.key}.")
             return None
         if sender.opted_out:
             return sender.opted_out

@@ -91,7 +91,8 @@ class FeedbackIntake:
     async def take(self, new: NewFeedback, sender: FeedbackSender) -> FeedbackOutcome:
         """Stored when it returns; raises `InvalidInput`, `LimitReached`, `NotAllowed` or `CannotStore`."""
         site = self.settings.site(new.site)
-        if sender.key is not None and sender.key.site != new.site:
+        presented = sender.key or sender.passed_on_by
+        if presented is not None and presented.site != new.site:
             raise NotAllowed("This key belongs to another site.")
         if site is None:
             return self._drop("", "unknown_site")

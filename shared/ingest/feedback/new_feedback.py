@@ -74,6 +74,7 @@ class FeedbackSender:
     user_agent: str | None = None
     opted_out: str | None = None  # gpc, dnt
     key: Principal | None = None
+    passed_on_by: Principal | None = None  # the docs site that speaks for this browser
     platform: str | None = None
     external_id: str | None = None
     message_key: str | None = None  # the platform's id of the message or interaction
