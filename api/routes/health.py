@@ -35,7 +35,7 @@ class Part(BaseModel):
 
 
 class Readiness(BaseModel):
-    """Whether the store answers, whether this process leads, and how each part is."""
+    """Whether the store answers and takes changes, whether this process leads, and how each part is."""
 
     ready: bool
     leader: bool
@@ -48,18 +48,21 @@ async def answer_health(request: web.Request) -> web.Response:
 
 
 async def answer_ready(request: web.Request) -> web.Response:
-    """503 when the store cannot be read; every part says how it is."""
+    """503 when the store cannot be read or takes no changes; every part says how it is."""
     runtime = request.app[RUNTIME]
+    problem = await _problem_of_store(runtime)
+    parts = {name: {"state": part.state, "sentence": part.sentence} for name, part in runtime.parts.all().items()}
+    parts["store"] = {"state": "down" if problem else "ok", "sentence": problem or "changes are stored"}
+    body = {"ready": problem is None, "leader": runtime.is_leader(), "parts": parts}
+    return web.json_response(body, status=200) if problem is None else _not_ready(body)
+
+
+async def _problem_of_store(runtime: Runtime) -> str | None:
     try:
         await asyncio.wait_for(runtime.store.ping(), READY_SECONDS)
-        store_up = True
     except Exception:  # whatever the driver raises, the answer is the same
-        store_up = False
-    parts = {name: {"state": part.state, "sentence": part.sentence} for name, part in runtime.parts.all().items()}
-    if not store_up:
-        parts["store"] = {"state": "down", "sentence": "the database does not answer"}
-    body = {"ready": store_up, "leader": runtime.is_leader(), "parts": parts}
-    return web.json_response(body, status=200) if store_up else _not_ready(body)
+        return "the database does not answer"
+    return await runtime.store_watch.check()
 
 
 def _not_ready(body: dict[str, object]) -> web.Response:
@@ -131,7 +134,7 @@ HEALTH = Operation("The process answers", answer=Health, answer_example={"status
 READY = Operation(
     "Which part is down",
     answer=Readiness,
-    others={503: "the store does not answer; the body says the same"},
+    others={503: "the store does not answer or takes no changes; the body says the same"},
     answer_example={
         "ready": True,
         "leader": True,

@@ -18,6 +18,7 @@ from shared.ingest.feedback import FeedbackIntake
 from shared.ingest.intake_meter import IntakeMeter
 from shared.jobs.context import JobContext
 from shared.runtime.leadership import Leadership
+from shared.runtime.store_watch import StoreWatch
 from shared.runtime.worker_process import ProcessWorker
 from shared.store.database import Store, open_store, own_data_dir
 from shared.store.dialect import cannot_open
@@ -67,6 +68,7 @@ class Runtime:
     channels: ChannelDirectory
     feed: LiveFeed
     leadership: Leadership
+    store_watch: StoreWatch
     parts: PartsBoard = field(default_factory=PartsBoard)
 
     def is_leader(self) -> bool:
@@ -123,6 +125,9 @@ def _assemble(settings: Settings, clock: Clock, store: Store, worker: ProcessWor
     limiter = TrackLimiter(settings.limits, clock)
     meter = IntakeMeter(clock, {site.key: site.zone for site in settings.all_sites()})
     parts = PartsBoard()
+    instance = fingerprint(key.hex())[:8]
+    channels = ChannelDirectory()
+    leadership = Leadership(store, clock, settings.store.lease_seconds, parts.set)
     return Runtime(
         settings=settings,
         clock=clock,
@@ -130,14 +135,15 @@ def _assemble(settings: Settings, clock: Clock, store: Store, worker: ProcessWor
         texts=texts,
         worker=worker,
         instance_key=key,
-        instance=fingerprint(key.hex())[:8],
+        instance=instance,
         hasher=hasher,
         track_limiter=limiter,
         meter=meter,
         events=EventIntake(settings, clock, store, hasher, limiter, meter, key),
         feedback=FeedbackIntake(settings, clock, store, hasher, texts, meter, key),
-        channels=ChannelDirectory(),
+        channels=channels,
         feed=LiveFeed(store, clock),
-        leadership=Leadership(store, clock, settings.store.lease_seconds, parts.set),
+        leadership=leadership,
+        store_watch=StoreWatch(clock, store, channels, leadership.is_leader, instance),
         parts=parts,
     )

@@ -69,6 +69,7 @@ async def _running(
             path = runtime.settings.store.data_dir / SOCKET_FILE
             await edge.enter_async_context(serve_commands(path, OperatorContext(runtime)))
         await edge.enter_async_context(_background(_keep_flushing(runtime), "meter"))
+        await edge.enter_async_context(_background(runtime.store_watch.run(), "store watch"))
         await edge.enter_async_context(_background(_warm_up(runtime.settings), "warm-up"))
         if leads:
             await leader.enter_async_context(_background(runtime.leadership.run(leader_parts), "leadership"))

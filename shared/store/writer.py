@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
@@ -27,6 +27,7 @@ TOPICS = "topics"
 ERASED = "erased"  # noted by a unit after which no copy of the old rows may be left
 DEADLOCK_STATES = {"40001", "40P01"}
 MAX_TRIES = 4
+CLOSE_SECONDS = 4.0
 
 
 def note_topic(session: AsyncSession, topic: str) -> None:
@@ -34,7 +35,26 @@ def note_topic(session: AsyncSession, topic: str) -> None:
     session.info.setdefault(TOPICS, set()).add(topic)
 
 
+@dataclass
+class WriteRecord:
+    """How commits went since the start; what is the unit's own failure counts as neither."""
+
+    commits: int = 0
+    failures: int = 0
+    is_failing: bool = False  # the last attempt could not be committed
+
+    def note(self, *, committed: bool) -> None:
+        self.commits += committed
+        self.failures += not committed
+        self.is_failing = not committed
+
+
 class Writer(Protocol):
+    @property
+    def record(self) -> WriteRecord:
+        """What `/readyz` judges by."""
+        ...
+
     async def run(self, unit: Unit[Result]) -> Result:
         """The unit's result, once it is durable. Raises what the unit raised, or `CannotStore`."""
         ...
@@ -49,6 +69,7 @@ class Writer(Protocol):
 class _Announcer:
     def __init__(self) -> None:
         self._listeners: list[Listener] = []
+        self.record = WriteRecord()
 
     def listen(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -118,13 +139,16 @@ class SqliteWriter(_Announcer):
                     await _run_in_savepoint(session, waiting)
                     session.expunge_all()
         except BaseException as error:  # the whole batch is lost: every caller must hear it
-            logger.error("a batch could not be committed: %s", type(error).__name__)
+            if not self.record.is_failing:  # once, however long it lasts
+                logger.error("a batch could not be committed: %s", type(error.__cause__ or error).__name__)
+            self.record.note(committed=False)
             for waiting in batch:
                 waiting.error = waiting.error or CannotStore()
             _wake(batch)
             if not isinstance(error, Exception):
                 raise
             return
+        self.record.note(committed=True)
         _wake(batch)
         self.announce(session)
 
@@ -143,10 +167,10 @@ async def _run_in_savepoint(session: AsyncSession, waiting: _Waiting) -> None:
     try:
         async with session.begin_nested():
             waiting.result = await waiting.unit(session)
-    except OperationalError as error:
-        raise CannotStore from error  # disk full, file gone, read-only: the transaction is lost
-    except Exception as error:  # the unit's own failure: only its savepoint is rolled back
-        waiting.error = error
+    except Exception as error:
+        if isinstance(error, OperationalError) or type(error) is DatabaseError:
+            raise CannotStore from error  # disk full, file gone, read-only, malformed: the transaction is lost
+        waiting.error = error  # the unit's own failure: only its savepoint is rolled back
 
 
 class PostgresWriter(_Announcer):
@@ -168,14 +192,22 @@ class PostgresWriter(_Announcer):
         self._idle.clear()
         try:
             return await self._run_with_retries(unit)
+        except CannotStore:
+            self.record.note(committed=False)
+            raise
         finally:
             self._running -= 1
             if not self._running:
                 self._idle.set()
 
     async def close(self) -> None:
+        """Waits for the units under way, but not for ever: what a database never answers was acknowledged to nobody."""
         self._closing = True
-        await self._idle.wait()
+        try:
+            async with asyncio.timeout(CLOSE_SECONDS):
+                await self._idle.wait()
+        except TimeoutError:
+            logger.warning("%d units of work were still waiting for the database at the stop", self._running)
 
     async def _run_with_retries(self, unit: Unit[Result]) -> Result:
         for remaining in range(MAX_TRIES - 1, -1, -1):
@@ -183,6 +215,7 @@ class PostgresWriter(_Announcer):
                 async with AsyncSession(self._engine, expire_on_commit=False) as session:
                     async with session.begin():
                         result = await unit(session)
+                    self.record.note(committed=True)
                     self.announce(session)
                 return result
             except (OperationalError, InterfaceError, PoolTimeout, OSError) as error:
