@@ -73,15 +73,34 @@ def settings_page() -> str:
 def events_page() -> str:
     from shared.event_catalogue import CATALOGUE
 
-    rows = ((code(e.name), e.meaning, ", ".join(map(code, e.fields))) for e in CATALOGUE.values())
+    rows = ((code(e.name), str(e.version), e.owner, e.meaning) for e in CATALOGUE.values())
     return "\n".join(
         (
             "# Events\n",
-            "Events that Warroom knows by name. Any other name is a custom event of your own: it is counted by name "
-            "and keeps its `props`. All fields: [tracking.md](../tracking.md).\n",
-            table(("event", "meaning", "fields that count"), rows),
+            "Events that Warroom knows by name. Your own are declared in `[[events]]` of the settings; what is neither "
+            "is stored all the same and listed on the Health page. All fields of the wire, and what happens to an "
+            "event that is not as declared: [tracking.md](../tracking.md).\n",
+            table(("event", "version", "owner", "meaning"), rows),
+            *(part for event in CATALOGUE.values() for part in describe_event(event)),
         )
     )
+
+
+def describe_event(event: Any) -> Iterator[str]:
+    """A heading, the fields that count (needed ones say so), and a table of its properties."""
+    yield f"## `{event.name}`\n"
+    fields = (code(name) + (" (needed)" if name in event.required else "") for name in event.fields)
+    yield f"Fields that count: {', '.join(fields)}.\n"
+    if event.properties:
+        rows = (
+            (code(p.name), describe_type(p), "yes" if p.required else "", p.sensitivity, p.meaning)
+            for p in event.properties
+        )
+        yield table(("property", "type", "needed", "sensitivity", "meaning"), rows)
+
+
+def describe_type(declared: Any) -> str:
+    return f"one of {', '.join(map(code, declared.choices))}" if declared.choices else str(declared.type)
 
 
 def kpis_page() -> str:

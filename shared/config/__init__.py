@@ -1,5 +1,7 @@
 """Settings of one process: their types, and how they are read and checked."""
 
+from shared.config.event_settings import EventPropertySettings, EventSettings
+from shared.config.field_types import Section, is_loopback_host
 from shared.config.reading import PROJECT_DIR, SECRET_NAMES, load_settings
 from shared.config.sections import (
     DEMO_SITE,
@@ -12,7 +14,6 @@ from shared.config.sections import (
     LimitSettings,
     PromptSettings,
     Secrets,
-    Section,
     SentimentSettings,
     ServerSettings,
     Settings,
@@ -21,7 +22,6 @@ from shared.config.sections import (
     WarRoomSettings,
     XPrices,
     XSettings,
-    is_loopback_host,
     zone_of,
 )
 
@@ -35,6 +35,8 @@ __all__ = [
     "DashboardSettings",
     "DeliverySettings",
     "DiscordSettings",
+    "EventPropertySettings",
+    "EventSettings",
     "LimitSettings",
     "PromptSettings",
     "Secrets",

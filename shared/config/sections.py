@@ -1,77 +1,36 @@
 """The types of all settings; config.toml holds their defaults, so the types have none."""
 
 import functools
-import re
-from datetime import time
-from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo
 
 from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
     Field,
     SecretStr,
     model_validator,
 )
 
+from shared.config.event_settings import EventSettings, event_problems
+from shared.config.field_types import (
+    ClockTime,
+    Language,
+    LoopbackUrl,
+    Positive,
+    PositiveFloat,
+    Section,
+    Snowflake,
+    Zone,
+    is_loopback_host,
+)
+from shared.event_catalogue import Catalogue
+
 DEMO_SITE = "demo"
 PLURAL_FORMS = frozenset({"zero", "one", "two", "few", "many", "other"})
 COMMAND_TEXT_LIMITS = {"command_": 100, "menu_": 32}  # what Discord shows of a command, in UTF-16 units
 ROLES = ("viewer", "analyst", "operator", "admin")
-
-
-@functools.cache
-def known_zones() -> frozenset[str]:
-    """All IANA zone names; listing them reads hundreds of files, so it is done once."""
-    return frozenset(available_timezones())
-
-
-def _check_zone(name: str) -> str:
-    if name not in known_zones():
-        raise ValueError(f"{name!r} is not an IANA time zone such as Europe/Berlin")
-    return name
-
-
-def _check_loopback_or_empty(url: str) -> str:
-    if url and not is_loopback_host(urlsplit(url).hostname or ""):
-        raise ValueError("only a loopback address is allowed here")
-    return url
-
-
-def _parse_time(value: object) -> object:
-    if isinstance(value, str) and re.fullmatch(r"([01]\d|2[0-3]):[0-5]\d", value):
-        return time.fromisoformat(value)
-    if isinstance(value, time):
-        return value
-    raise ValueError("must be a time such as 09:00")
-
-
-def is_loopback_host(host: str) -> bool:
-    """Whether a host name or address can only mean this machine."""
-    if host == "localhost":
-        return True
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-Zone = Annotated[str, AfterValidator(_check_zone)]
-LoopbackUrl = Annotated[str, AfterValidator(_check_loopback_or_empty)]
-ClockTime = Annotated[time, BeforeValidator(_parse_time)]
-Positive = Annotated[int, Field(ge=1)]
-PositiveFloat = Annotated[float, Field(gt=0)]
-Snowflake = Annotated[int, Field(ge=0, lt=2**63)]
-Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class ServerSettings(Section):
@@ -139,6 +98,7 @@ class LimitSettings(Section):
     properties: Positive
     text_characters: Positive
     form_repeat_minutes: Positive
+    custom_names: Positive
 
 
 class SentimentSettings(Section):
@@ -209,7 +169,7 @@ class DiscordSettings(Section):
     api_base: LoopbackUrl
     gateway_url: LoopbackUrl
     identifies_per_minute: Positive
-    communities: list[CommunitySettings] = []
+    communities: list[CommunitySettings] = Field(default_factory=list)
 
     def community(self, guild: int) -> CommunitySettings | None:
         return next((known for known in self.communities if known.guild == guild), None)
@@ -294,7 +254,7 @@ class Settings(Section):
 
     server: ServerSettings
     store: StoreSettings
-    sites: list[SiteSettings] = []
+    sites: list[SiteSettings] = Field(default_factory=list)
     limits: LimitSettings
     sentiment: SentimentSettings
     prompts: PromptSettings
@@ -303,7 +263,8 @@ class Settings(Section):
     discord: DiscordSettings
     x: XSettings
     dashboard: DashboardSettings
-    alerts: list[AlertRuleSettings] = []
+    alerts: list[AlertRuleSettings] = Field(default_factory=list)
+    events: list[EventSettings] = Field(default_factory=list)
     texts: dict[Language, dict[str, str | dict[str, str]]]
     secrets: Secrets
 
@@ -323,6 +284,7 @@ class Settings(Section):
         names = [rule.name for rule in self.alerts]
         if len(set(names)) != len(names):
             problems.append("alerts: two rules have the same name")
+        problems += event_problems(self.events)
         if bool(self.discord.war_room_guild) != bool(self.discord.war_room_channel):
             problems.append("discord: war_room_guild and war_room_channel belong together")
         if not self.server.public_url and not is_loopback_host(self.server.host):
@@ -357,6 +319,11 @@ class Settings(Section):
     def war_room_on_discord(self) -> bool:
         """Whether War Room posts go to a Discord channel."""
         return bool(self.discord.war_room_channel and self.secrets.discord_token)
+
+    @functools.cached_property
+    def event_catalogue(self) -> Catalogue:
+        """The built-in events and the team's own."""
+        return Catalogue(event.definition() for event in self.events)
 
     @functools.cached_property
     def _sites_by_key(self) -> dict[str, SiteSettings]:

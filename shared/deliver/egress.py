@@ -15,8 +15,7 @@ from urllib.parse import urlsplit
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from shared.config import Settings
-from shared.config.sections import is_loopback_host
+from shared.config import Settings, is_loopback_host
 from shared.errors import NotAllowed, WarroomError
 
 logger = logging.getLogger(__name__)
