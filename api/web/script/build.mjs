@@ -1,0 +1,68 @@
+// Builds the files that docs pages load from src/ into ../static (or the folder given as argument):
+// bundled by esbuild, minified by terser, and compressed beforehand. The same sources give the same bytes.
+// manifest.json says what was built from what; tests/api/test_script_build.py compares.
+import { createHash } from "node:crypto";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { brotliCompressSync, constants, gzipSync } from "node:zlib";
+import { build } from "esbuild";
+import { minify } from "terser";
+
+const HERE = dirname(fileURLToPath(import.meta.url));
+const SOURCES = join(HERE, "src");
+const TARGET = "es2020";
+const SCRIPTS = [
+  { name: "warroom.js", source: "warroom.js", define: { FULL: "true" } },
+  { name: "warroom-lite.js", source: "warroom.js", define: { FULL: "false" } },
+  { name: "widget.js", source: "widget.js", define: {} },
+];
+const STYLES = [{ name: "widget.css", source: "widget.css" }];
+
+const out = process.argv[2] || join(HERE, "..", "static");
+const manifest = { sources: {}, files: {} };
+mkdirSync(out, { recursive: true });
+for (const name of readdirSync(SOURCES).sort()) manifest.sources[name] = sha256(readFileSync(join(SOURCES, name)));
+for (const script of SCRIPTS) lay(script.name, await buildScript(script));
+for (const style of STYLES) lay(style.name, await buildStyle(style));
+writeFileSync(process.argv[2] ? join(out, "manifest.json") : join(HERE, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
+console.table(manifest.files, ["bytes", "gzip", "brotli"]);
+
+async function buildScript({ source, define }) {
+  const bundled = await bundle(source, { define, format: "iife", minifySyntax: true });
+  const minified = await minify(bundled, {
+    ecma: 2020, toplevel: true, format: { comments: false },
+    compress: { passes: 4, unsafe_arrows: true, unsafe_methods: true, booleans_as_integers: false, hoist_props: true },
+    mangle: { toplevel: true },
+  });
+  return minified.code;
+}
+
+async function buildStyle({ source }) {
+  return (await bundle(source, { minify: true })).trim();
+}
+
+async function bundle(source, options) {
+  const result = await build({
+    entryPoints: [join(SOURCES, source)], bundle: true, write: false, target: TARGET, charset: "utf8",
+    legalComments: "none", ...options,
+  });
+  return result.outputFiles[0].text;
+}
+
+// The file, and beside it what servers send to browsers that take brotli or gzip.
+function lay(name, text) {
+  const body = Buffer.from(text);
+  const brotli = brotliCompressSync(body, {
+    params: { [constants.BROTLI_PARAM_QUALITY]: 11, [constants.BROTLI_PARAM_MODE]: constants.BROTLI_MODE_TEXT, [constants.BROTLI_PARAM_SIZE_HINT]: body.length },
+  });
+  const gzip = gzipSync(body, { level: 9 });
+  writeFileSync(join(out, name), body);
+  writeFileSync(join(out, `${name}.br`), brotli);
+  writeFileSync(join(out, `${name}.gz`), gzip);
+  manifest.files[name] = { sha256: sha256(body), bytes: body.length, gzip: gzip.length, brotli: brotli.length };
+}
+
+function sha256(bytes) {
+  return createHash("sha256").update(bytes).digest("hex");
+}
