@@ -41,6 +41,7 @@ class ServerSettings(Section):
     body_limit_bytes: Positive
     body_depth: Positive
     body_timeout_seconds: PositiveFloat
+    sdk_body_limit_bytes: Positive
     max_requests: Positive
     keepalive_seconds: PositiveFloat
     shutdown_seconds: PositiveFloat
@@ -92,6 +93,8 @@ class LimitSettings(Section):
     feedback_overall_minute: Positive
     sign_in_tries_per_quarter_hour: Positive
     batch_events: Positive
+    sdk_batch_events: Positive
+    external_alerts: Positive
     name_characters: Positive
     string_characters: Positive
     page_characters: Positive
@@ -336,6 +339,21 @@ class Settings(Section):
 
     def site(self, key: str) -> SiteSettings | None:
         return self._sites_by_key.get(key)
+
+    @functools.cached_property
+    def _sites_by_host(self) -> dict[str, SiteSettings]:
+        """With and without the port, without `www.`; of a host that two sites name the first one counts."""
+        found: dict[str, SiteSettings] = {}
+        for site in self.sites:
+            for host in site.hosts:
+                name = host.lower().removeprefix("www.")
+                found.setdefault(name, site)
+                found.setdefault(name.partition(":")[0], site)
+        return found
+
+    def site_of_host(self, host: str) -> SiteSettings | None:
+        """The site that a host name belongs to, as browsers and foreign scripts name it."""
+        return self._sites_by_host.get(host.lower().removeprefix("www."))
 
 
 def zone_of(name: str | None, fallback: str) -> ZoneInfo:

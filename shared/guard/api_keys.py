@@ -24,6 +24,7 @@ SCOPES = {
     "feedback:write": "send feedback",
     "prompts:write": "make a person due for the day-7 question",
     "privacy:write": "export and erase people",
+    "alerts:write": "send alerts of another monitoring system",
     FORWARD_SCOPE: "pass on what readers of a docs site send; their addresses are believed",
 }
 NAME_CHARACTERS = 60

@@ -4,9 +4,10 @@ from shared.store.models.access import ApiKey, AuditEntry, Member, RateWindow, S
 from shared.store.models.alerts import Alert, AlertState
 from shared.store.models.base import Erasure
 from shared.store.models.events import Event, PageView, Rollup, VisitorDay
+from shared.store.models.external_events import ExternalEvent, ImportedDay
 from shared.store.models.feedback import Feedback, FeedbackStatus, Quote
 from shared.store.models.outbox import OutboxMessage, OutboxState
-from shared.store.models.people import Identity, Person, Platform, Suppression, UsageDay
+from shared.store.models.people import AppliedErasure, Identity, Person, Platform, Suppression, UsageDay
 from shared.store.models.prompts import Prompt, PromptState
 from shared.store.models.running import DueReport, JobRun, Lease, ReadMark, Spend, StandingMessage, StateValue
 
@@ -14,13 +15,16 @@ __all__ = [
     "Alert",
     "AlertState",
     "ApiKey",
+    "AppliedErasure",
     "AuditEntry",
     "DueReport",
     "Erasure",
     "Event",
+    "ExternalEvent",
     "Feedback",
     "FeedbackStatus",
     "Identity",
+    "ImportedDay",
     "JobRun",
     "Lease",
     "Member",

@@ -7,7 +7,7 @@ from typing import ClassVar
 from sqlalchemy import UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from shared.store.models.base import Erasure, utc_field
+from shared.store.models.base import Erasure, json_field, utc_field
 
 
 class Platform(StrEnum):
@@ -83,3 +83,14 @@ class Suppression(SQLModel, table=True):
 
     identity_hash: str = Field(primary_key=True)
     created_at: datetime = utc_field()
+
+
+class AppliedErasure(SQLModel, table=True):
+    """An entry of the erase log that this database has seen; an older copy lacks it, and is told again."""
+
+    __tablename__ = "applied_erasure"
+    erasure: ClassVar = Erasure.KEEP
+
+    id: str = Field(primary_key=True)  # random, the same as in the log
+    at: datetime = utc_field()
+    subjects: list[str] = json_field(list)  # keyed hashes of the erased identities

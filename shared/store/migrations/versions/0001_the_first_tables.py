@@ -61,6 +61,13 @@ def upgrade() -> None:
         sa.UniqueConstraint("key_digest", name=op.f("uq_api_key_key_digest")),
     )
     op.create_table(
+        "applied_erasure",
+        sa.Column("id", sa.String(), nullable=False),
+        sa.Column("at", Utc(), nullable=False),
+        sa.Column("subjects", Json(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_applied_erasure")),
+    )
+    op.create_table(
         "audit_entry",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("at", Utc(), nullable=False),
@@ -123,6 +130,29 @@ def upgrade() -> None:
         batch_op.create_index("ix_event_site_day_name", ["site", "local_day", "name"], unique=False)
 
     op.create_table(
+        "external_event",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
+        sa.Column("site", sa.String(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("fingerprint", sa.String(), nullable=False),
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("status", sa.String(), nullable=False),
+        sa.Column("severity", sa.String(), nullable=True),
+        sa.Column("starts_at", Utc(), nullable=False),
+        sa.Column("ends_at", Utc(), nullable=True),
+        sa.Column("link", sa.String(), nullable=True),
+        sa.Column("labels", Json(), nullable=False),
+        sa.Column("annotations", Json(), nullable=False),
+        sa.Column("received_at", Utc(), nullable=False),
+        sa.Column("updated_at", Utc(), nullable=False),
+        sa.Column("times_told", sa.Integer(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_external_event")),
+        sa.UniqueConstraint("site", "source", "fingerprint", "starts_at", name="uq_external_event_beginning"),
+    )
+    with op.batch_alter_table("external_event", schema=None) as batch_op:
+        batch_op.create_index("ix_external_event_site_starts_at", ["site", "starts_at"], unique=False)
+
+    op.create_table(
         "feedback",
         sa.Column("id", sa.String(), nullable=False),
         sa.Column("site", sa.String(), nullable=False),
@@ -163,6 +193,15 @@ def upgrade() -> None:
         batch_op.create_index("ix_feedback_site_received", ["site", "received_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_feedback_status"), ["status"], unique=False)
 
+    op.create_table(
+        "imported_day",
+        sa.Column("site", sa.String(), nullable=False),
+        sa.Column("local_day", sa.Date(), nullable=False),
+        sa.Column("source", sa.String(), nullable=False),
+        sa.Column("part", sa.String(), nullable=False),
+        sa.Column("imported_at", Utc(), nullable=False),
+        sa.PrimaryKeyConstraint("site", "local_day", "source", "part", name=op.f("pk_imported_day")),
+    )
     op.create_table(
         "job_run",
         sa.Column("name", sa.String(), nullable=False),
@@ -500,6 +539,7 @@ def downgrade() -> None:
     op.drop_table("member")
     op.drop_table("lease")
     op.drop_table("job_run")
+    op.drop_table("imported_day")
     with op.batch_alter_table("feedback", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_feedback_status"))
         batch_op.drop_index("ix_feedback_site_received")
@@ -508,6 +548,10 @@ def downgrade() -> None:
         batch_op.drop_index(batch_op.f("ix_feedback_person_id"))
 
     op.drop_table("feedback")
+    with op.batch_alter_table("external_event", schema=None) as batch_op:
+        batch_op.drop_index("ix_external_event_site_starts_at")
+
+    op.drop_table("external_event")
     with op.batch_alter_table("event", schema=None) as batch_op:
         batch_op.drop_index("ix_event_site_day_name")
         batch_op.drop_index(batch_op.f("ix_event_person_id"))
@@ -518,6 +562,7 @@ def downgrade() -> None:
 
     op.drop_table("due_report")
     op.drop_table("audit_entry")
+    op.drop_table("applied_erasure")
     op.drop_table("api_key")
     op.drop_table("alert_state")
     with op.batch_alter_table("alert", schema=None) as batch_op:

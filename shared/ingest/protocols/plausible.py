@@ -1,0 +1,141 @@
+"""Plausible's `POST /api/event`: one event of one page; the site is named by its domain.
+
+As its documentation says: `n` and `u` are needed; no ids, so nothing can be told to be a repeat.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from shared.config import LimitSettings
+from shared.errors import FieldProblem, InvalidInput
+from shared.event_catalogue import ENGAGEMENT
+from shared.identifiers import random_uuid
+from shared.ingest.event_fields import TrackEvent
+from shared.ingest.protocols.foreign import (
+    campaign_of,
+    currency_of,
+    host_of,
+    make_named,
+    make_page_view,
+    minor_units,
+    page_of,
+    referrer_of,
+    text_of,
+    whole_number,
+)
+from shared.ingest.strict_json import parse_json_fast
+
+LONG_NAMES = {
+    "n": ("name",),
+    "u": ("url",),
+    "d": ("domain",),
+    "r": ("referrer",),
+    "p": ("props", "m", "meta"),
+    "$": ("revenue",),
+}
+NAME_CHARACTERS = 120
+ADDRESS_CHARACTERS = 2000
+MOST_DOMAINS = 10
+OUTBOUND = "Outbound Link: Click"
+DOWNLOAD = "File Download"
+DAY_MS = 86_400_000
+
+
+@dataclass(frozen=True)
+class PlausibleEvent:
+    """One event and the domains that it counts for."""
+
+    event: TrackEvent
+    domains: tuple[str, ...]
+
+
+def parse(body: bytes, depth: int, limits: LimitSettings) -> PlausibleEvent:
+    """Raises `InvalidInput` for what Plausible answers with 400."""
+    raw = parse_json_fast(body, depth)
+    if not isinstance(raw, dict):
+        raise InvalidInput("The body must be an object.", [FieldProblem("", "not an object")])
+    name, address = _read(raw, "n"), _read(raw, "u")
+    problems = [*_name_problems(name), *_address_problems(address)]
+    domains = _domains_of(_read(raw, "d"), address)
+    if not domains:
+        problems.append(FieldProblem("d", "the domain of a site is needed"))
+    if problems:
+        raise InvalidInput("The event was refused.", problems)
+    return PlausibleEvent(_event_of(str(name), str(address), raw, depth, limits), domains)
+
+
+def _read(raw: Mapping[str, Any], short: str) -> Any:
+    """A value under its short name or one of its long ones."""
+    for key in (short, *LONG_NAMES.get(short, ())):
+        if raw.get(key) is not None:
+            return raw[key]
+    return None
+
+
+def _name_problems(name: Any) -> list[FieldProblem]:
+    if not isinstance(name, str) or text_of(name, 1) is None or len(name) > NAME_CHARACTERS:
+        return [FieldProblem("n", f"a text of at most {NAME_CHARACTERS} characters is needed")]
+    return []
+
+
+def _address_problems(address: Any) -> list[FieldProblem]:
+    if not isinstance(address, str) or not address.strip() or len(address) > ADDRESS_CHARACTERS:
+        return [FieldProblem("u", f"an address of at most {ADDRESS_CHARACTERS} characters is needed")]
+    if address.strip().lower().startswith("data:"):
+        return [FieldProblem("u", "a data address is not taken")]
+    return []
+
+
+def _domains_of(domain: Any, address: Any) -> tuple[str, ...]:
+    """One or several domains with commas between; the host of the page when none is given."""
+    if isinstance(domain, str) and domain.strip():
+        names = (part.strip().lower().removeprefix("www.") for part in domain[:1000].split(","))
+        return tuple(dict.fromkeys(filter(None, names)))[:MOST_DOMAINS]
+    host = host_of(address) if domain is None else None
+    return (host,) if host else ()
+
+
+def _event_of(name: str, address: str, raw: Mapping[str, Any], depth: int, limits: LimitSettings) -> TrackEvent:
+    event_id = random_uuid()
+    referrer = referrer_of(_read(raw, "r"))
+    page = page_of(address, limits.page_characters)
+    if name == "pageview":
+        return make_page_view(event_id, address, limits, referrer=referrer)
+    if name == "engagement":
+        engaged, scrolled = whole_number(raw.get("e"), 0, DAY_MS), whole_number(raw.get("sd"), 0, 100)
+        return TrackEvent(id=event_id, name=ENGAGEMENT, page=page, engaged_ms=engaged or 0, scroll_percent=scrolled)
+    props = _props_of(_read(raw, "p"), depth)
+    if name in (OUTBOUND, DOWNLOAD):
+        return _link_of(event_id, name, page, props, limits)
+    revenue = _read(raw, "$")
+    money = _money_of(revenue) if isinstance(revenue, Mapping) else {}
+    named = text_of(name, limits.name_characters) or name
+    campaign = {key: value for key, value in campaign_of(address).items() if key not in props}
+    return make_named(event_id, named, {**props, **campaign}, limits, page=page, referrer=referrer, **money)
+
+
+def _props_of(sent: Any, depth: int) -> dict[str, Any]:
+    """An object, or its JSON text as the old client sends it; empty values say nothing."""
+    if isinstance(sent, str):
+        try:
+            sent = parse_json_fast(sent.encode("utf-8"), depth)
+        except InvalidInput:
+            return {}
+    return {key: value for key, value in sent.items() if value != ""} if isinstance(sent, dict) else {}
+
+
+def _money_of(revenue: Mapping[str, Any]) -> dict[str, Any]:
+    currency = currency_of(revenue.get("currency"))
+    cents = minor_units(revenue.get("amount"), currency)
+    return {"value_cents": cents, "currency": currency} if cents is not None and currency else {}
+
+
+def _link_of(event_id: str, name: str, page: str | None, props: Mapping[str, Any], limits: LimitSettings) -> TrackEvent:
+    """A link that was followed: of another site only its host, of a file only its path."""
+    address = props.get("url")
+    if name == OUTBOUND:
+        return TrackEvent(id=event_id, name="outbound_click", page=page, target=host_of(address))
+    path = page_of(address, limits.string_characters // 2) or ""
+    path = "/" + path.split("//", 1)[1].partition("/")[2] if "//" in path else path
+    return TrackEvent(id=event_id, name="file_download", page=page, target=path or None)
