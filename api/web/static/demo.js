@@ -12,7 +12,7 @@
   function setUpConsent() {
     const box = find("consent");
     const say = (words) => { find("strip-status").textContent = words; };
-    box.closest("label").hidden = false;
+    box.disabled = false; // its place is there from the first paint on
     box.checked = Boolean(warroom("person"));
     box.addEventListener("change", () => {
       const person = warroom("consent", box.checked);
@@ -76,7 +76,7 @@
   }
 
   function open(step) {
-    for (const number of [1, 2, 3]) find(`step-${number}`).hidden = number > step;
+    for (const number of [1, 2, 3]) find(`step-${number}`).classList.toggle("is-later", number > step);
     markProgress(step);
   }
 
