@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from datetime import datetime
 
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
@@ -25,7 +26,7 @@ async def run_scheduler(context: JobContext, jobs: Sequence[Job]) -> None:
     )
     for job in jobs:
         scheduler.add_job(
-            run_job,
+            _tick,
             IntervalTrigger(seconds=job.period_seconds, jitter=job.jitter_seconds or None, timezone="UTC"),
             args=(context, job),
             id=job.name,
@@ -37,6 +38,12 @@ async def run_scheduler(context: JobContext, jobs: Sequence[Job]) -> None:
         await asyncio.Event().wait()
     finally:
         scheduler.shutdown(wait=False)
+
+
+async def _tick(context: JobContext, job: Job) -> None:
+    """A tick that ends with the leadership is no failure; APScheduler would log it as one."""
+    with suppress(asyncio.CancelledError):
+        await run_job(context, job)
 
 
 async def run_job(context: JobContext, job: Job) -> int | None:

@@ -53,6 +53,7 @@ class StoreWatch:
         self._wrong_since: float | None = None
         self._right_since: float | None = None
         self._began_at: datetime | None = None  # of the fault that was told
+        self._led = False  # when the fault began
         self._is_ours_to_tell = False
         self._told_at: datetime | None = None
 
@@ -98,7 +99,9 @@ class StoreWatch:
         problem, now = await self.check(), self._clock.monotonic()
         if problem is not None:
             self._right_since = None
-            self._wrong_since = now if self._wrong_since is None else self._wrong_since
+            if self._wrong_since is None:
+                self._wrong_since = now
+                self._led = self._is_leader()  # soon nobody does: the lease cannot be renewed either
             if self._began_at is None and now - self._wrong_since >= SURE_SECONDS:
                 await self._tell_fault(problem)
             return
@@ -111,7 +114,7 @@ class StoreWatch:
         now = self._began_at = self._clock.now()
         logger.error("%s; senders are told to try again", problem)
         is_new = self._told_at is None or now - self._told_at >= LEAST_BETWEEN_WORDS
-        self._is_ours_to_tell = is_new and self._is_leader()
+        self._is_ours_to_tell = is_new and self._led
         channel = self._channels.for_destination(WAR_ROOM)
         if not self._is_ours_to_tell or channel is None:
             return

@@ -15,6 +15,7 @@ from sqlmodel import SQLModel
 
 Row = Mapping[str, Any]  # values by column
 MIGRATION_LOCK = 7_231_001
+BUSY_MS = 2000  # waited for a lock of another program; then its senders hear "try again"
 
 
 def insert_for(session: AsyncSession, table: type[SQLModel]) -> Any:
@@ -87,7 +88,7 @@ def _adding_insert(columns: Table, add: tuple[str, ...], dialect: str) -> Any:
 
 def prepare_sqlite(engine: AsyncEngine, *, writes: bool) -> None:
     """FULL durability in WAL; one connection writes and checkpoints, the others may only read."""
-    pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "busy_timeout=5000", "temp_store=MEMORY"]
+    pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}", "temp_store=MEMORY"]
     pragmas += ["secure_delete=ON"] if writes else ["wal_autocheckpoint=0", "query_only=ON"]
 
     @event.listens_for(engine.sync_engine, "connect")
@@ -122,7 +123,7 @@ async def truncate_wal(engine: AsyncEngine) -> bool:
             busy, _, _ = await cursor.fetchone()
             await cursor.close()
         finally:
-            await driver.execute("PRAGMA busy_timeout=5000")
+            await driver.execute(f"PRAGMA busy_timeout={BUSY_MS}")
         return not busy
 
 

@@ -93,6 +93,11 @@ class WarroomProcess:
             )
         return self._process.pid
 
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
     async def leads(self) -> bool:
         """Whether it answers and leads."""
         return bool((await self.readiness()).get("leader"))
