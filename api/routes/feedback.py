@@ -56,7 +56,7 @@ def _count_unknown(request: web.Request, site_key: str, fields: Mapping[str, obj
     """What nobody reads is left out, but seen: it may be a spelling mistake."""
     runtime = request.app[RUNTIME]
     if runtime.settings.site(site_key) is not None:
-        runtime.meter.drop(site_key, "unknown_field", len(fields.keys() - NewFeedback.model_fields.keys()))
+        runtime.meter.ignore_fields(site_key, len(fields.keys() - NewFeedback.model_fields.keys()))
 
 
 async def _take(request: web.Request, new: NewFeedback, source: Literal["web", "form"]) -> FeedbackOutcome:

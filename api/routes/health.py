@@ -13,7 +13,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from pydantic import BaseModel
 
 from api.routing import PUBLIC, RUNTIME, Operation, Route
-from shared.derive.rollups.intake import LAG
+from shared.derive.rollups.intake import ANSWER, DROP, FEEDBACK_DROP, LAG, RECEIVED, REPEATED, STORED
 from shared.ingest.intake_meter import LAG_BUCKETS_MS, OPEN_BUCKET
 from shared.runtime import Runtime
 from shared.store import outbox
@@ -28,9 +28,9 @@ class Health(BaseModel):
 
 
 class Part(BaseModel):
-    """`ok` works, `off` is not switched on here, `down` should work and does not."""
+    """`ok` works, `off` is not switched on here, `down` should work and does not, `starting`: not ready before it is."""
 
-    state: Literal["ok", "off", "down"]
+    state: Literal["ok", "off", "down", "starting"]
     sentence: str
 
 
@@ -93,12 +93,15 @@ class _Numbers:
     def collect(self) -> list[Metric]:
         totals = self._runtime.meter.totals
         answers = CounterMetricFamily("warroom_intake_answers", "Answers of intake routes", labels=["route", "status"])
-        drops = CounterMetricFamily("warroom_intake_drops", "Left out by rule", labels=["reason"])
+        drops = CounterMetricFamily("warroom_intake_drops", "Left out by rule", labels=["what", "reason"])
+        events = CounterMetricFamily("warroom_intake_events", "What became of events", labels=["became"])
         for (measure, key), count in totals.items():
-            if measure == "answer":
+            if measure == ANSWER:
                 answers.add_metric(key.split(":"), count)
-            elif measure == "drop":
-                drops.add_metric([key], count)
+            elif measure in (DROP, FEEDBACK_DROP):
+                drops.add_metric(["events" if measure == DROP else "feedback", key], count)
+            elif measure in (RECEIVED, STORED, REPEATED):
+                events.add_metric([measure], count)
         rows = GaugeMetricFamily("warroom_outbox_messages", "Messages by state", labels=["state"])
         for state, count in self._waiting.items():
             rows.add_metric([state], count)
@@ -108,7 +111,7 @@ class _Numbers:
                 parts.add_metric([name], float(part.state == "ok"))
         leader = GaugeMetricFamily("warroom_leader", "1 while this process leads")
         leader.add_metric([], float(self._runtime.is_leader()))
-        return [answers, drops, _lag(totals), rows, parts, leader, *_process_numbers()]
+        return [answers, drops, events, _lag(totals), rows, parts, leader, *_process_numbers()]
 
 
 def _lag(totals: Mapping[tuple[str, str], int]) -> HistogramMetricFamily:

@@ -4,7 +4,7 @@ Whatever is sent, a page keeps no query, fragment or login, and a referrer is on
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -13,9 +13,10 @@ from urllib.parse import urlsplit
 import msgspec
 
 from shared.clock import local_day
-from shared.config import LimitSettings, SiteSettings
+from shared.config import LimitSettings, Settings, SiteSettings
 from shared.errors import FieldProblem
-from shared.event_catalogue import CLICK, CONVERSION, ENGAGEMENT, EXPOSURE, PAGE_VIEW, SEQUENCE_STEP
+from shared.event_catalogue import CATALOGUE
+from shared.ingest.event_properties import clean_properties
 
 Identifier = Annotated[str, msgspec.Meta(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$(?!\n)")]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
@@ -75,14 +76,6 @@ class TrackBatch(msgspec.Struct, frozen=True, omit_defaults=True):
 EVENT_FIELDS = frozenset(TrackEvent.__struct_fields__)
 BATCH_FIELDS = frozenset(TrackBatch.__struct_fields__)
 NAMES = ("name", "sequence", "experiment", "variant", "goal")
-REQUIRED: Mapping[str, tuple[str, ...]] = {
-    PAGE_VIEW: ("page",),
-    CLICK: (),
-    ENGAGEMENT: ("engaged_ms",),
-    SEQUENCE_STEP: ("sequence", "step"),
-    EXPOSURE: ("experiment", "variant"),
-    CONVERSION: ("goal",),
-}
 
 
 @dataclass(frozen=True)
@@ -116,7 +109,8 @@ def find_problem(event: TrackEvent, limits: LimitSettings) -> FieldProblem | Non
         value = getattr(event, name)
         if value is not None and (len(value) > limits.name_characters or CONTROL.search(value)):
             return FieldProblem(name, f"at most {limits.name_characters} printable characters")
-    for name in REQUIRED.get(event.name, ()):
+    declared = CATALOGUE.get(event.name)
+    for name in declared.required if declared is not None else ():
         if getattr(event, name) is None:
             return FieldProblem(name, f"a {event.name} event needs it")
     if event.steps is not None and event.step is not None and event.step > event.steps:
@@ -149,8 +143,9 @@ def _explain(message: str) -> FieldProblem:
     return FieldProblem(field, reason.replace("`", "'").lower())
 
 
-def make_row(event: TrackEvent, received: Received, limits: LimitSettings) -> dict[str, Any]:
+def make_row(event: TrackEvent, received: Received, settings: Settings) -> dict[str, Any]:
     """The row of an event: cleaned, dated, and without a trace of who sent it."""
+    limits = settings.limits
     occurred = repair_time(event.at, received.now, with_key=received.with_key)
     return {
         "site": received.site.key,
@@ -178,7 +173,7 @@ def make_row(event: TrackEvent, received: Received, limits: LimitSettings) -> di
         "goal": event.goal,
         "value_cents": event.value_cents,
         "currency": event.currency,
-        "props": {key: value for key, value in event.props.items() if value is not None},
+        "props": clean_properties(event.name, event.props, settings.event_catalogue),
     }
 
 

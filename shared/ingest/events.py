@@ -10,10 +10,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.clock import Clock, local_day
 from shared.config import Settings, SiteSettings
 from shared.errors import FieldProblem, InvalidInput, LimitReached, NotAllowed
+from shared.event_catalogue import DECLARED, UNDECLARED
 from shared.guard.principals import Principal
 from shared.guard.privacy import VisitorHasher
 from shared.guard.rate_limits import TrackLimiter
 from shared.identifiers import keyed_hash
+from shared.ingest.custom_room import CustomRoom
 from shared.ingest.event_fields import (
     BATCH_FIELDS,
     EVENT_FIELDS,
@@ -25,10 +27,12 @@ from shared.ingest.event_fields import (
 )
 from shared.ingest.event_groups import EventGroups, store_alone
 from shared.ingest.identities import note_web_usage
-from shared.ingest.intake_meter import INSTALLATION, IntakeMeter
+from shared.ingest.intake_meter import INSTALLATION, IntakeMeter, Receipt
 from shared.ingest.noise_filter import is_bot
 from shared.ingest.strict_json import parse_json_fast
 from shared.store.database import Store
+
+TOO_MANY_NAMES = "too many names today that the catalogue of events does not know"
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,15 @@ class About:
 
 
 @dataclass(frozen=True)
+class _Checked:
+    """The good events of a batch, which of them (by index) nobody declared, and what was left out."""
+
+    good: list[TrackEvent] = field(default_factory=list)
+    undeclared: dict[int, TrackEvent] = field(default_factory=dict)
+    dropped: list[Dropped] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class _Batch:
     site: str
     events: Sequence[TrackEvent | FieldProblem]
@@ -105,6 +118,7 @@ class EventIntake:
         self._limiter = limiter
         self._meter = meter
         self._key = key
+        self.custom = CustomRoom(settings, clock, meter)
 
     async def take(self, body: bytes, sender: Sender) -> TrackOutcome:
         """Stores a batch or one flat event.
@@ -113,11 +127,28 @@ class EventIntake:
         `NotAllowed` for a key of another site, `CannotStore` when the store cannot take it.
         """
         received_at = self._clock.monotonic()
-        batch = self._read(body)
+        try:
+            batch = self._read(body)
+        except InvalidInput:
+            self.note_unreadable()
+            raise
         site = self._settings.site(batch.site)
         if site is None:
-            return self._drop(INSTALLATION, "unknown_site", len(batch.events))
+            return self._drop_all("unknown_site", len(batch.events))
         return await self._take(site, batch, sender, received_at)
+
+    def note_unreadable(self) -> None:
+        """Counts a body that nothing could be read from as one event."""
+        self._drop_all("unreadable", 1)
+
+    def note_unknown_site(self, events: int) -> None:
+        """Counts events of a site that is not configured, found by who read them."""
+        self._drop_all("unknown_site", events)
+
+    def _drop_all(self, reason: str, events: int) -> TrackOutcome:
+        with Receipt(self._meter, INSTALLATION, events) as receipt:
+            receipt.drop(reason, events)
+        return TrackOutcome(rule=reason)
 
     async def take_events(
         self,
@@ -137,24 +168,30 @@ class EventIntake:
         """
         problems = _about_problems({"person": person, "language": language, "zone": zone})
         if problems:
-            raise InvalidInput("The events were refused.", problems)
+            with Receipt(self._meter, site.key, len(events)):
+                raise InvalidInput("The events were refused.", problems)
         batch = _Batch(site.key, events, About(person, language, zone, identified))
         return await self._take(site, batch, sender, self._clock.monotonic())
 
     async def _take(self, site: SiteSettings, batch: _Batch, sender: Sender, received_at: float) -> TrackOutcome:
-        if rule := self._dropping_rule(site, sender):
-            return self._drop(site.key, rule, len(batch.events))
-        self._meter.drop(site.key, "unknown_field", batch.unknown_fields)
-        good, dropped = self._check(batch, site)
-        if not await self._is_within_limit(site, sender, len(good)):
-            return self._drop(site.key, "limit", len(good))
-        rows = await self._rows(batch.about, site, sender, good)
-        if batch.about.person is not None:
-            stored = await self._store_as_person(batch.about, site, rows, batch.about.person)
-        else:
-            stored = await self._groups.store_rows(site.key, rows)
+        with Receipt(self._meter, site.key, len(batch.events)) as receipt:
+            if rule := self._dropping_rule(site, sender):
+                receipt.drop(rule, len(batch.events))
+                return TrackOutcome(rule=rule)
+            self._meter.ignore_fields(site.key, batch.unknown_fields)
+            checked = self._check(batch, receipt)
+            if not await self._is_within_limit(site, sender, len(checked.good)):
+                receipt.drop("limit", len(checked.good))
+                return TrackOutcome(rule="limit")
+            good = self._with_room(site, checked, receipt)
+            rows = await self._rows(batch.about, site, sender, good)
+            if batch.about.person is not None:
+                stored = await self._store_as_person(batch.about, site, rows, batch.about.person)
+            else:
+                stored = await self._groups.store_rows(site.key, rows) if rows else 0
+            receipt.store(stored, len(rows) - stored)
         self._meter.lag(self._clock.monotonic() - received_at)
-        return TrackOutcome(stored, len(rows) - stored, dropped)
+        return TrackOutcome(stored, len(rows) - stored, checked.dropped)
 
     def _read(self, body: bytes) -> _Batch:
         raw = parse_json_fast(body, self._settings.server.body_depth)
@@ -181,23 +218,42 @@ class EventIntake:
             return sender.opted_out
         return "bot" if is_bot(sender.user_agent, site.key) else None
 
-    def _drop(self, site: str, rule: str, count: int) -> TrackOutcome:
-        self._meter.drop(site, rule, count)
-        return TrackOutcome(rule=rule)
-
-    def _check(self, batch: _Batch, site: SiteSettings) -> tuple[list[TrackEvent], list[Dropped]]:
-        good, dropped = [], []
+    def _check(self, batch: _Batch, receipt: Receipt) -> _Checked:
+        """Each event on its own: its fields, then what the catalogue says of it."""
+        checked, limits, catalogue = _Checked(), self._settings.limits, self._settings.event_catalogue
         for index, event in enumerate(batch.events):
-            problem = event if isinstance(event, FieldProblem) else find_problem(event, self._settings.limits)
+            problem = event if isinstance(event, FieldProblem) else find_problem(event, limits)
             if problem is None:
-                good.append(cast(TrackEvent, event))
-            else:
-                dropped.append(Dropped(index, problem.field, problem.reason))
-        if not good:
-            places = [FieldProblem(batch.place(bad.index, bad.field), bad.reason) for bad in dropped]
+                good = cast(TrackEvent, event)
+                judgement = catalogue.judge(good)
+                if judgement is DECLARED:
+                    checked.good.append(good)
+                elif judgement is UNDECLARED:
+                    checked.good.append(good)
+                    checked.undeclared[index] = good
+                else:
+                    problem = FieldProblem(judgement.field, judgement.problem)
+            if problem is not None:
+                checked.dropped.append(Dropped(index, problem.field, problem.reason))
+        receipt.judge("invalid", len(checked.dropped))
+        if not checked.good:
+            places = [FieldProblem(batch.place(bad.index, bad.field), bad.reason) for bad in checked.dropped]
             raise InvalidInput("No event could be taken.", places)
-        self._meter.drop(site.key, "invalid", len(dropped))
-        return good, dropped
+        receipt.drop("invalid", len(checked.dropped))
+        return checked
+
+    def _with_room(self, site: SiteSettings, checked: _Checked, receipt: Receipt) -> list[TrackEvent]:
+        """The good events without those of a new name that nobody declared, once there are too many such names."""
+        receipt.judge("declared", len(checked.good) - len(checked.undeclared))
+        if not checked.undeclared:
+            return checked.good
+        receipt.judge("undeclared", len(checked.undeclared))
+        refused = {id(event) for event in self.custom.refuse_too_many(site, list(checked.undeclared.values()))}
+        for index, event in checked.undeclared.items():
+            if id(event) in refused:
+                checked.dropped.append(Dropped(index, "name", TOO_MANY_NAMES))
+        receipt.drop("too_many_names", len(refused))
+        return [event for event in checked.good if id(event) not in refused]
 
     async def _is_within_limit(self, site: SiteSettings, sender: Sender, events: int) -> bool:
         if sender.key is not None:
@@ -217,7 +273,7 @@ class EventIntake:
         now = self._clock.now()
         visitor_at = await self._visitors(about, site, sender, now)
         received = Received(site, now, visitor_at, None, with_key=sender.key is not None)
-        return [make_row(event, received, self._settings.limits) for event in events]
+        return [make_row(event, received, self._settings) for event in events]
 
     async def _visitors(
         self, about: About, site: SiteSettings, sender: Sender, now: datetime

@@ -1,25 +1,51 @@
-"""How our own intake does: answers, drops by reason, and the time from receipt to commit.
+"""How our own intake does: what came in and what became of it, answers, and the time from receipt to commit.
 
 Counted in memory, because an answer that says "cannot store" has no transaction to count in; flushed
-every few seconds. A killed process loses at most those seconds of counts, never a stored row.
+every few seconds. A killed process loses at most those seconds of counts, never a stored row: the equation
+received = stored + repeated + dropped still holds for what was flushed, as a request's counts move together.
 """
 
+import asyncio
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock, local_day
 from shared.derive.rollups import Tally, hour_of
-from shared.derive.rollups.intake import ANSWER, DROP, LAG
+from shared.derive.rollups.intake import (
+    ANSWER,
+    DROP,
+    FEEDBACK_DROP,
+    IGNORED_FIELD,
+    LAG,
+    RECEIVED,
+    REPEATED,
+    SCHEMA,
+    STORED,
+    UNDECLARED,
+    UNDECLARED_PROPERTY,
+    USAGE,
+    USAGE_MS,
+)
+from shared.errors import CannotStore, InvalidInput, LimitReached, NotAllowed
 from shared.store.database import Store
 
 LAG_BUCKETS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)
 OPEN_BUCKET = "inf"
-LIMIT = 5000  # distinct counters between two flushes
+LIMIT = 5000  # distinct counters of open measures between two flushes
+OPEN = frozenset({UNDECLARED, UNDECLARED_PROPERTY, USAGE, USAGE_MS})  # what is sent decides on their keys
+REASONS: Mapping[type[BaseException], str] = {
+    InvalidInput: "invalid",
+    LimitReached: "limit",
+    NotAllowed: "not_allowed",
+    CannotStore: "cannot_store",
+    asyncio.CancelledError: "cut_off",
+}
 INSTALLATION = ""  # the site of what belongs to none
+HOUR = timedelta(hours=1)
 Cell = tuple[str, datetime, str, str]  # site, hour, measure, key
 
 
@@ -30,28 +56,55 @@ class IntakeMeter:
         self._clock = clock
         self._zones = zones or {}  # by site; what belongs to no site counts in UTC
         self._counts: Counter[Cell] = Counter()
+        self._hour = hour_of(clock.now())
         self.totals: Counter[tuple[str, str]] = Counter()  # (measure, key) since the start, for /metrics
 
     def answer(self, route: str, status: int) -> None:
         """One answer of an intake route."""
         self._count(INSTALLATION, ANSWER, f"{route}:{status // 100}xx")
 
-    def drop(self, site: str, reason: str, count: int = 1) -> None:
-        """Something that was left out by a rule."""
-        if count:
-            self._count(site, DROP, reason, count)
-
     def lag(self, seconds: float) -> None:
         """The time from receipt to commit of one intake request."""
-        milliseconds = max(0.0, seconds * 1000)
-        bucket = bisect_left(LAG_BUCKETS_MS, milliseconds)
-        self._count(INSTALLATION, LAG, str(LAG_BUCKETS_MS[bucket]) if bucket < len(LAG_BUCKETS_MS) else OPEN_BUCKET)
+        self._count(INSTALLATION, LAG, _bucket(seconds))
+
+    def account(self, site: str, outcome: Mapping[tuple[str, str], int]) -> None:
+        """What became of the events of one request: counts by measure and key, moved together."""
+        for (measure, key), count in outcome.items():
+            self._count(site, measure, key, count)
+
+    def ignore_fields(self, site: str, count: int) -> None:
+        """Fields that nobody knows; what carried them was taken without them."""
+        if count:
+            self._count(site, IGNORED_FIELD, "", count)
+
+    def drop_feedback(self, site: str, reason: str) -> None:
+        """Feedback that was left out by a rule."""
+        self._count(site, FEEDBACK_DROP, reason)
+
+    def undeclared(self, site: str, name: str) -> None:
+        """One event whose name is not in the catalogue."""
+        self._count(site, UNDECLARED, name)
+
+    def undeclared_property(self, site: str, key: str) -> None:
+        """A property of such an event was seen with a type for the first time on this day."""
+        self._count(site, UNDECLARED_PROPERTY, key)
+
+    def use(self, site: str, route: str, status: int, key_id: str, seconds: float) -> None:
+        """One answer of the API: by route, status and key, and how long it took."""
+        self._count(site, USAGE, f"{route}|{status}|{key_id}")
+        self._count(site, USAGE_MS, f"{route}|{_bucket(seconds)}")
 
     def _count(self, site: str, measure: str, key: str, count: int = 1) -> None:
-        cell = (site, hour_of(self._clock.now()), measure, key)
-        if cell in self._counts or len(self._counts) < LIMIT:
-            self._counts[cell] += count
-            self.totals[measure, key] += count
+        now = self._clock.now()
+        if not self._hour <= now < self._hour + HOUR:
+            self._hour = hour_of(now)
+        cell = (site, self._hour, measure, key)
+        if measure in OPEN:
+            if cell in self._counts or len(self._counts) < LIMIT:
+                self._counts[cell] += count
+            return
+        self._counts[cell] += count
+        self.totals[measure, key] += count
 
     async def flush(self, store: Store) -> int:
         """Moves what was counted into the rollups; how many counters moved. Kept when the store is down."""
@@ -64,6 +117,66 @@ class IntakeMeter:
             self._counts.update(waiting)
             raise
         return len(waiting)
+
+
+class Receipt:
+    """What becomes of the events of one request. At its end what is not accounted for was dropped.
+
+    Used as a context: the error that leaves it is the reason of the drop, so that received always equals
+    stored + repeated + dropped.
+    """
+
+    __slots__ = ("_left", "_meter", "_outcome", "_site")
+
+    def __init__(self, meter: IntakeMeter, site: str, count: int) -> None:
+        self._meter = meter
+        self._site = site
+        self._left = count
+        self._outcome: dict[tuple[str, str], int] = {(RECEIVED, ""): count}
+
+    def store(self, new: int, repeated: int) -> None:
+        """Events that are in the store, now or since before."""
+        if new:
+            self._add(STORED, "", new)
+        if repeated:
+            self._add(REPEATED, "", repeated)
+        self._left -= new + repeated
+
+    def drop(self, reason: str, count: int = 1) -> None:
+        """Events that were left out, and the rule that did it."""
+        if count:
+            self._add(DROP, reason, count)
+            self._left -= count
+
+    def judge(self, verdict: str, count: int) -> None:
+        """What the catalogue said of events; not part of the equation."""
+        if count:
+            self._add(SCHEMA, verdict, count)
+
+    def _add(self, measure: str, key: str, count: int) -> None:
+        place = (measure, key)
+        self._outcome[place] = self._outcome.get(place, 0) + count
+
+    def __enter__(self) -> "Receipt":
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self.drop(reason_of(error), self._left)
+        self._meter.account(self._site, self._outcome)
+
+
+def reason_of(error: BaseException | None) -> str:
+    """The reason for which events were left out that an error stopped."""
+    for kind, reason in REASONS.items():
+        if isinstance(error, kind):
+            return reason
+    return "error"
+
+
+def _bucket(seconds: float) -> str:
+    """The upper bound in milliseconds of the class of times that these belong to."""
+    bucket = bisect_left(LAG_BUCKETS_MS, max(0.0, seconds * 1000))
+    return str(LAG_BUCKETS_MS[bucket]) if bucket < len(LAG_BUCKETS_MS) else OPEN_BUCKET
 
 
 async def _store_counts(session: AsyncSession, counts: Counter[Cell], zones: Mapping[str, str]) -> None:

@@ -97,7 +97,10 @@ async def build_runtime(settings: Settings, clock: Clock, lock: IO[str] | None =
     try:
         await _migrate(settings, store, clock)
         key = await load_instance_key(settings, store, clock.now())
-        yield _assemble(settings, clock, store, worker, key)
+        runtime = _assemble(settings, clock, store, worker, key)
+        async with store.read() as session:
+            await runtime.events.custom.load(session)
+        yield runtime
     finally:
         await worker.close()
         await store.close()

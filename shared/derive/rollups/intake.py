@@ -1,7 +1,41 @@
-"""Measures of our own intake: they have no raw rows, so a rebuild leaves them alone."""
+"""Measures of our own intake: they have no raw rows, so a rebuild leaves them alone.
+
+For the events of each site, and of the installation for what belongs to no site:
+received = stored + repeated + the sum of the drops by reason.
+"""
 
 ANSWER = "answer"  # key "<route>:<2xx|4xx|5xx>"
-DROP = "drop"  # key = reason
 LAG = "lag_ms"  # key = upper bound of the bucket in milliseconds
+RECEIVED = "received"  # events
+STORED = "stored"
+REPEATED = "repeated"  # stored before under the same id
+DROP = "drop"  # key = reason
+SCHEMA = "schema"  # key "declared", "undeclared" or "invalid": what the catalogue says of events within the limits
+IGNORED_FIELD = "ignored_field"  # fields nobody knows, of events and feedback that were taken without them
+FEEDBACK_DROP = "feedback_drop"  # key = reason
+UNDECLARED = "undeclared"  # key = name of the event
+UNDECLARED_PROPERTY = "undeclared_property"  # key = JSON list: name, property, type; once a day and process
+USAGE = "api_usage"  # key "<method> <route>|<status>|<id of the key>"
+USAGE_MS = "api_usage_ms"  # key "<method> <route>|<upper bound of the bucket in milliseconds>"
+COVERAGE = "coverage"  # key "element" or "covered": the last run of `warroom coverage` of a day
+COVERAGE_MISS = "coverage_miss"  # key = an element that yields no declared event
 
-INTAKE_MEASURES = frozenset({ANSWER, DROP, LAG})
+INTAKE_MEASURES = frozenset(
+    {
+        ANSWER,
+        LAG,
+        RECEIVED,
+        STORED,
+        REPEATED,
+        DROP,
+        SCHEMA,
+        IGNORED_FIELD,
+        FEEDBACK_DROP,
+        UNDECLARED,
+        UNDECLARED_PROPERTY,
+        USAGE,
+        USAGE_MS,
+        COVERAGE,
+        COVERAGE_MISS,
+    }
+)

@@ -109,7 +109,7 @@ class FeedbackIntake:
         return await self.store.writer.run(lambda session: self._store_once(session, sent))
 
     def _drop(self, site: str, reason: str) -> FeedbackOutcome:
-        self._meter.drop(site, reason)
+        self._meter.drop_feedback(site, reason)
         return FeedbackOutcome(None, dropped=reason)
 
     async def _store_once(self, session: AsyncSession, sent: _Sent) -> FeedbackOutcome:

@@ -63,12 +63,12 @@ async def test_a_consented_id_links_feedback_to_its_person(desk: Desk) -> None:
 async def test_known_bots_are_dropped_and_counted(desk: Desk) -> None:
     outcome = await desk.take("good", desk.browser(user_agent="Googlebot/2.1 (+http://www.google.com/bot.html)"))
     assert (outcome.id, outcome.dropped, await desk.rows(Feedback)) == (None, "bot", [])
-    assert desk.meter.totals["drop", "bot"] == 1
+    assert desk.meter.totals["feedback_drop", "bot"] == 1
 
 
 async def test_an_unknown_site_is_dropped_and_counted(desk: Desk) -> None:
     assert (await desk.take("good", site="elsewhere")).dropped == "unknown_site"
-    assert desk.meter.totals["drop", "unknown_site"] == 1
+    assert desk.meter.totals["feedback_drop", "unknown_site"] == 1
 
 
 async def test_a_key_of_another_site_is_refused(desk: Desk) -> None:

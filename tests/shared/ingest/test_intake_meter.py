@@ -6,7 +6,7 @@ from sqlmodel import select
 from shared.clock import ManualClock
 from shared.errors import CannotStore
 from shared.ingest import intake_meter
-from shared.ingest.intake_meter import IntakeMeter
+from shared.ingest.intake_meter import IntakeMeter, Receipt
 from shared.store.database import Store
 from shared.store.models import Rollup
 
@@ -22,15 +22,17 @@ async def test_a_flush_moves_everything_once(store: Store, clock: ManualClock) -
     meter.answer("track", 202)
     meter.answer("track", 204)
     meter.answer("feedback", 503)
-    meter.drop("docs", "bot", 3)
-    meter.drop("docs", "gpc", 0)
+    with Receipt(meter, "docs", 3) as receipt:
+        receipt.drop("bot", 3)
+        receipt.drop("gpc", 0)
     for seconds in (0.0004, 0.0015, 0.9, 61.0, -1.0):
         meter.lag(seconds)
-    assert await meter.flush(store) == 7
+    assert await meter.flush(store) == 8
     assert await meter.flush(store) == 0
     assert await counts(store) == {
         ("", "answer", "track:2xx"): 2,
         ("", "answer", "feedback:5xx"): 1,
+        ("docs", "received", ""): 3,
         ("docs", "drop", "bot"): 3,
         ("", "lag_ms", "1"): 2,
         ("", "lag_ms", "2"): 1,
@@ -43,7 +45,7 @@ async def test_a_drop_belongs_to_the_local_day_of_its_site(store: Store, clock: 
     clock.move_to(clock.now().replace(hour=23))
     meter = IntakeMeter(clock, {"docs": "Europe/Berlin"})
     for site in ("docs", ""):
-        meter.drop(site, "bot")
+        meter.drop_feedback(site, "bot")
     await meter.flush(store)
     async with store.read() as session:
         rows = (await session.execute(select(Rollup))).scalars().all()
@@ -69,9 +71,12 @@ async def test_counts_wait_for_the_store(settings, store: Store, clock: ManualCl
     assert sum(meter._counts.values()) == 1
 
 
-async def test_made_up_reasons_fill_no_memory(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_made_up_names_fill_no_memory(clock: ManualClock, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(intake_meter, "LIMIT", 10)
     meter = IntakeMeter(clock)
     for number in range(50):
-        meter.drop("docs", str(number))
-    assert len(meter._counts) == len(meter.totals) == 10
+        meter.undeclared("docs", str(number))
+    with Receipt(meter, "docs", 1) as receipt:
+        receipt.store(1, 0)
+    assert len(meter._counts) == 12
+    assert meter.totals == {("received", ""): 1, ("stored", ""): 1}
