@@ -88,7 +88,8 @@ def _adding_insert(columns: Table, add: tuple[str, ...], dialect: str) -> Any:
 
 def prepare_sqlite(engine: AsyncEngine, *, writes: bool) -> None:
     """FULL durability in WAL; one connection writes and checkpoints, the others may only read."""
-    pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", f"busy_timeout={BUSY_MS}", "temp_store=MEMORY"]
+    pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"]
+    pragmas += [f"busy_timeout={BUSY_MS}"]
     pragmas += ["secure_delete=ON"] if writes else ["wal_autocheckpoint=0", "query_only=ON"]
 
     @event.listens_for(engine.sync_engine, "connect")
