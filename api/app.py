@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
-from api.authentication import KEYS_TOUCHED, authorize
+from api.authentication import KEYS_TOUCHED, PRINCIPAL, authorize
 from api.cross_origin import add_cors, answer_preflight
 from api.error_responses import (
     add_headers,
@@ -18,12 +18,15 @@ from api.live_streams import STREAMS, LiveStreams, close_streams
 from api.routes import ALL_ROUTES
 from api.routing import ACCESS_RULES, RUNTIME, access_of, add_routes, refuse_undeclared
 from shared.errors import NotAllowed, WarroomError
+from shared.guard.principals import ANONYMOUS
 from shared.runtime import Runtime
 
 logger = logging.getLogger("warroom.access")
 
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
 IN_FLIGHT: web.AppKey[list[int]] = web.AppKey("in_flight", list)
+COUNTED = ("intake", "key")  # routes whose use is counted, by route, status, time and key
+API_PREFIX = "/api/v1/"
 INTAKE_NAMES = {"/api/track": "/track", "/api/feedback": "/feedback"}
 
 
@@ -54,9 +57,13 @@ async def observe(request: web.Request, handler: Next) -> web.StreamResponse:
     response = await handler(request)
     resource = request.match_info.route.resource
     route = resource.canonical if resource is not None else "(none)"
-    milliseconds = (runtime.clock.monotonic() - started) * 1000
-    logger.debug("%s %s %d %.1f ms", request.method, route, response.status, milliseconds)
+    seconds = runtime.clock.monotonic() - started
+    logger.debug("%s %s %d %.1f ms", request.method, route, response.status, seconds * 1000)
     access = access_of(request)
+    if access is not None and (access.kind in COUNTED or route.startswith(API_PREFIX)):
+        asker = request.get(PRINCIPAL, ANONYMOUS)
+        key_id = asker.id if asker.kind == "key" else ""
+        runtime.meter.use(f"{request.method} {route}", response.status, key_id, seconds)
     if access is not None and access.kind == "intake" and request.method == "POST":
         runtime.meter.answer(INTAKE_NAMES.get(route, route).strip("/"), response.status)
     return response

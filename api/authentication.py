@@ -88,6 +88,7 @@ async def current_key(request: web.Request) -> Principal | None:
     if key_id not in touched or now - touched[key_id] >= TOUCH_EVERY:
         touched[key_id] = now
         await runtime.store.writer.run(lambda session: touch_key(session, key_id, now))
+    request[PRINCIPAL] = found  # who asked, for the count of uses
     return found
 
 

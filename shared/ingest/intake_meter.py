@@ -89,10 +89,10 @@ class IntakeMeter:
         """A property of such an event was seen with a type for the first time on this day."""
         self._count(site, UNDECLARED_PROPERTY, key)
 
-    def use(self, site: str, route: str, status: int, key_id: str, seconds: float) -> None:
+    def use(self, route: str, status: int, key_id: str, seconds: float) -> None:
         """One answer of the API: by route, status and key, and how long it took."""
-        self._count(site, USAGE, f"{route}|{status}|{key_id}")
-        self._count(site, USAGE_MS, f"{route}|{_bucket(seconds)}")
+        self._count(INSTALLATION, USAGE, f"{route}|{status}|{key_id}")
+        self._count(INSTALLATION, USAGE_MS, f"{route}|{_bucket(seconds)}")
 
     def _count(self, site: str, measure: str, key: str, count: int = 1) -> None:
         now = self._clock.now()
