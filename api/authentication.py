@@ -76,12 +76,15 @@ async def current_key(request: web.Request) -> Principal | None:
     if presented is None:
         return None
     scheme, _, token = presented.partition(" ")
+    return await check_key(request, token.strip() if scheme.lower() == "bearer" else "")
+
+
+async def check_key(request: web.Request, presented: str) -> Principal:
+    """Whose key this is; `NotSignedIn` when it is not valid."""
     runtime = request.app[RUNTIME]
     now = runtime.clock.now()
-    found = None
-    if scheme.lower() == "bearer":
-        async with runtime.store.read() as session:
-            found = await find_key(session, token.strip(), now)
+    async with runtime.store.read() as session:
+        found = await find_key(session, presented, now)
     if found is None:
         raise NotSignedIn("This API key is not valid; make one with `warroom key create`.")
     key_id, touched = found.id, request.app[KEYS_TOUCHED]

@@ -7,8 +7,19 @@ from aiohttp import web
 from api.routing import RUNTIME
 from shared.config import is_loopback_host
 
-ANY_ORIGIN = frozenset({"/track", "/api/track"})
+ANY_ORIGIN = frozenset({"/track", "/api/track", "/api/event", "/api/send", "/api/batch"})
 SITE_ORIGINS = ("/feedback", "/api/feedback", "/prompts/")
+ALLOWED_HEADERS = ", ".join(
+    [
+        "Content-Type",
+        "Authorization",
+        "openpanel-client-id",
+        "openpanel-sdk-name",
+        "openpanel-sdk-version",
+        "x-umami-cache",
+        "x-umami-hostname",
+    ]
+)
 METHODS = "GET, POST, OPTIONS"
 
 
@@ -20,7 +31,7 @@ def answer_preflight(request: web.Request) -> web.Response | None:
     add_cors(request, response)
     if "Access-Control-Allow-Origin" in response.headers:
         response.headers["Access-Control-Allow-Methods"] = METHODS
-        response.headers["Access-Control-Allow-Headers"] = "Content-Type, Authorization"
+        response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
         response.headers["Access-Control-Max-Age"] = "86400"
     return response
 

@@ -72,11 +72,12 @@ def error_response(request: web.Request, error: WarroomError) -> web.Response:
     if isinstance(error, InvalidInput) and error.problems:
         more["errors"] = [{"field": problem.field, "reason": problem.reason} for problem in error.problems]
     response = problem_response(status, title, str(error), **more)
-    _add_error_headers(response, error)
+    add_error_headers(response, error)
     return response
 
 
-def _add_error_headers(response: web.Response, error: WarroomError) -> None:
+def add_error_headers(response: web.Response, error: WarroomError) -> None:
+    """When to come back, and how to sign in."""
     if isinstance(error, LimitReached | CannotStore):
         response.headers["Retry-After"] = str(error.retry_after_seconds)
     if isinstance(error, NotSignedIn):
@@ -93,7 +94,7 @@ def _page_answer(request: web.Request, error: WarroomError, status: int, title: 
         return web.Response(status=303, headers={"Location": f"{DASHBOARD}/sign-in?next={quote(request.path_qs)}"})
     problems = error.problems if isinstance(error, InvalidInput) else ()
     response = plain_page(status, title, str(error), [f"{problem.field}: {problem.reason}" for problem in problems])
-    _add_error_headers(response, error)
+    add_error_headers(response, error)
     return response
 
 

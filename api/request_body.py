@@ -1,6 +1,7 @@
 """Reads bodies of strangers: bounded in size and time while reading, never inflated, strictly parsed."""
 
 import asyncio
+import zlib
 from collections.abc import Mapping
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -10,11 +11,12 @@ from pydantic import BaseModel, ValidationError
 
 from api.routing import RUNTIME
 from shared.errors import BodyTooLarge, FieldProblem, InvalidInput, UnsupportedBody
-from shared.ingest.strict_json import check_text, parse_json
+from shared.ingest.strict_json import check_text, parse_json, parse_json_fast
 
 JSON_TYPES = frozenset({"application/json", "text/plain", "application/octet-stream", ""})
 FORM_TYPE = "application/x-www-form-urlencoded"
 FORM_FIELDS = 60
+GZIP_WINDOW = 31  # zlib: the largest window, with the header of gzip
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -23,24 +25,29 @@ async def read_body(request: web.Request) -> bytes:
     server = request.app[RUNTIME].settings.server
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise UnsupportedBody("Compressed bodies are not taken here; send the body as it is.")
-    limit = server.body_limit_bytes
+    return await _read_within(request, server.body_limit_bytes)
+
+
+async def _read_within(request: web.Request, limit: int, inflating: "Inflating | None" = None) -> bytes:
     if request.content_length is not None and request.content_length > limit:
         raise BodyTooLarge(f"The body is larger than {limit} bytes.")
     try:
-        async with asyncio.timeout(server.body_timeout_seconds):
-            return await _read_bounded(request, limit)
+        async with asyncio.timeout(request.app[RUNTIME].settings.server.body_timeout_seconds):
+            return await _read_bounded(request, limit, inflating)
     except TimeoutError:
         raise InvalidInput("The body did not arrive in time.") from None
     except (web.RequestPayloadError, asyncio.IncompleteReadError, ConnectionError):  # a sender who leaves is no error
         raise InvalidInput("The body was cut off.") from None
 
 
-async def _read_bounded(request: web.Request, limit: int) -> bytes:
+async def _read_bounded(request: web.Request, limit: int, inflating: "Inflating | None") -> bytes:
     body = bytearray()
     async for chunk in request.content.iter_any():
-        body += chunk
+        body += chunk if inflating is None else inflating.feed(chunk, limit - len(body))
         if len(body) > limit:
             raise BodyTooLarge(f"The body is larger than {limit} bytes.")
+    if inflating is not None:
+        inflating.check_end()
     return bytes(body)
 
 
@@ -59,6 +66,42 @@ async def read_json_bytes(request: web.Request) -> bytes:
     if media_type(request) not in JSON_TYPES:
         raise UnsupportedBody("Send JSON as application/json or text/plain.")
     return await read_body(request)
+
+
+async def read_sdk_json(request: web.Request) -> Any:
+    """The body of a foreign client with a key: larger than others, and possibly gzipped.
+
+    It is inflated while it arrives and given up at the limit, so that a bomb costs no more than a good body.
+    """
+    if media_type(request) not in JSON_TYPES:
+        raise UnsupportedBody("Send JSON as application/json or text/plain.")
+    server = request.app[RUNTIME].settings.server
+    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise UnsupportedBody("Of compressed bodies only gzip is taken here.")
+    limit = server.sdk_body_limit_bytes
+    body = await _read_within(request, limit, Inflating(limit) if encoding == "gzip" else None)
+    return parse_json_fast(body, server.body_depth)
+
+
+class Inflating:
+    """Inflates one gzip stream, never beyond a limit."""
+
+    def __init__(self, limit: int) -> None:
+        self._inflater = zlib.decompressobj(wbits=GZIP_WINDOW)
+        self._limit = limit
+
+    def feed(self, chunk: bytes, room: int) -> bytes:
+        """At most one byte more than there is room for."""
+        try:
+            return self._inflater.decompress(chunk, room + 1)
+        except zlib.error:
+            raise InvalidInput("The body is not gzip.") from None
+
+    def check_end(self) -> None:
+        """Raises `InvalidInput` unless the stream is whole and nothing comes after it."""
+        if not self._inflater.eof or self._inflater.unused_data:
+            raise InvalidInput("The gzip body is cut off, or goes on after its end.")
 
 
 async def read_json(request: web.Request) -> Any:

@@ -1,6 +1,7 @@
 """Routes, one file per feature; each route says who may use it."""
 
 from api.routes import (
+    alertmanager,
     dashboard_feedback,
     dashboard_overview,
     dashboard_settings,
@@ -10,15 +11,24 @@ from api.routes import (
     feedback,
     health,
     open_api,
+    plausible,
+    posthog,
     privacy,
     prompts,
+    segment,
     static_files,
     track,
+    umami,
 )
 from api.routing import Route
 
 ALL_ROUTES: list[Route] = [
     *track.ROUTES,
+    *plausible.ROUTES,
+    *segment.ROUTES,
+    *posthog.ROUTES,
+    *umami.ROUTES,
+    *alertmanager.ROUTES,
     *demo.ROUTES,
     *feedback.ROUTES,
     *privacy.ROUTES,

@@ -6,8 +6,10 @@ from aiohttp import web
 from pydantic import BaseModel
 
 from api.request_body import read_json_bytes
+from api.routes.openpanel import OpenPanelEnvelope, find_envelope, has_envelope, take_envelope
 from api.routing import INTAKE, RUNTIME, Operation, Route
 from api.senders import sender_of
+from shared.errors import InvalidInput
 from shared.ingest.event_fields import FlatEvent, TrackBatch
 from shared.ingest.events import Sender, TrackOutcome
 
@@ -31,9 +33,18 @@ class TrackAnswer(BaseModel):
 async def take_events(request: web.Request) -> web.Response:
     """Answers after the commit; the body is empty unless an event was left out."""
     runtime = request.app[RUNTIME]
+    if has_envelope(request):
+        return await take_envelope(request)
     known = await sender_of(request, "events:write")
     sender = Sender(known.address, known.user_agent, known.opted_out, known.key, known.passed_on_by)
-    return _answer(await runtime.events.take(await read_json_bytes(request), sender))
+    body = await read_json_bytes(request)
+    try:
+        return _answer(await runtime.events.take(body, sender))
+    except InvalidInput:  # none of our events: an envelope that came without its headers, or nothing at all
+        envelope = find_envelope(body, runtime.settings.server.body_depth)
+        if envelope is None:
+            raise
+        return await take_envelope(request, envelope)
 
 
 def _answer(outcome: TrackOutcome) -> web.Response:
@@ -49,7 +60,7 @@ def _answer(outcome: TrackOutcome) -> web.Response:
 
 OPERATION = Operation(
     summary="Take one event or a batch of up to 100",
-    body=(TrackBatch, FlatEvent),
+    body=(TrackBatch, FlatEvent, OpenPanelEnvelope),
     body_types=("application/json", "text/plain"),
     answer=TrackAnswer,
     answer_status=202,

@@ -4,6 +4,7 @@ All functions run inside a unit of work. An identity that was erased comes back 
 explicit opt-in lifts that.
 """
 
+from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
 from sqlalchemy import ColumnElement, Update, case, delete, func, update
@@ -14,6 +15,7 @@ from shared.clock import local_day
 from shared.config import Settings, SiteSettings, zone_of
 from shared.decide.prompts import OptIn, cancel_prompts, make_due_by_opt_in, make_due_by_usage
 from shared.identifiers import keyed_hash, new_id
+from shared.ingest.protocols.foreign import Traits
 from shared.store.dialect import insert_if_new
 from shared.store.models import Identity, Person, Platform, Suppression, UsageDay
 from shared.store.people import find_identity, identity_hash, is_suppressed, web_external_id
@@ -22,6 +24,7 @@ __all__ = [
     "ensure_identity",
     "find_identity",
     "keep_habits",
+    "keep_traits",
     "note_usage",
     "note_web_usage",
     "opt_in",
@@ -151,6 +154,20 @@ def keep_habits(person: Person, zone: str | None, language: str | None) -> None:
         person.zone = zone
     if language and person.language != language:
         person.language = language
+
+
+async def keep_traits(session: AsyncSession, site: SiteSettings, traits: Sequence[Traits]) -> int:
+    """Plan and segment of those whom we know by a consented id of the site; how many. Of others nothing is kept."""
+    kept = 0
+    for said in traits:
+        known = [await find_identity(session, Platform.WEB, web_external_id(site.key, sent)) for sent in said.ids]
+        person = next((found[1] for found in known if found is not None), None)
+        if person is None:
+            continue
+        person.plan, person.segment = said.plan or person.plan, said.segment or person.segment
+        kept += 1
+    await session.flush()
+    return kept
 
 
 async def opt_in(

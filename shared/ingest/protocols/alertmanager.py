@@ -21,6 +21,7 @@ NAME_CHARACTERS = 120
 VALUE_CHARACTERS = 1000
 LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
+VERSION_FIELDS = ("branch", "buildDate", "buildUser", "goVersion", "revision", "version")
 OPEN_SINCE_YEAR = 1  # an `endsAt` in year 1 says that the alert has not ended
 FNV_OFFSET, FNV_PRIME, SEPARATOR = 14695981039346656037, 1099511628211, 255
 
@@ -148,12 +149,11 @@ def fingerprint_of(labels: Mapping[str, str]) -> str:
     return f"{total:016x}"
 
 
-def version_status(started_at: datetime, version: str) -> dict[str, Any]:
-    """What `GET /api/v2/status` says; amtool asks before it does anything else."""
+def status_of(since: datetime) -> dict[str, Any]:
+    """What `GET /api/v2/status` says, in the shape that Alertmanager's clients insist on."""
     return {
         "cluster": {"name": "warroom", "status": "disabled", "peers": []},
         "config": {"original": "route:\n  receiver: warroom\nreceivers:\n- name: warroom\n"},
-        "uptime": started_at.astimezone(UTC).isoformat().replace("+00:00", "Z"),
-        "versionInfo": dict.fromkeys(("branch", "buildDate", "buildUser", "goVersion", "revision"), "")
-        | {"version": version},
+        "uptime": since.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
+        "versionInfo": {**dict.fromkeys(VERSION_FIELDS, ""), "version": "warroom"},
     }

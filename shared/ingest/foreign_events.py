@@ -1,0 +1,78 @@
+"""Takes what a foreign format was read into: events by the same way in as our own, traits of people whom we know."""
+
+import asyncio
+from collections import defaultdict
+from collections.abc import Sequence
+from functools import partial
+
+from shared.config import Settings, SiteSettings
+from shared.derive.rollups.intake import DROP, RECEIVED
+from shared.errors import InvalidInput
+from shared.ingest.event_fields import TrackEvent
+from shared.ingest.events import EventIntake, Sender
+from shared.ingest.identities import keep_traits
+from shared.ingest.intake_meter import INSTALLATION, IntakeMeter
+from shared.ingest.protocols.foreign import Parsed
+from shared.store.database import Store
+
+USERS_AT_ONCE = 100  # far below what may wait for the writer
+UNKNOWN_SITE = "unknown_site"
+
+
+class ForeignIntake:
+    """The way in for events of foreign clients."""
+
+    def __init__(self, settings: Settings, store: Store, meter: IntakeMeter, events: EventIntake) -> None:
+        self._settings = settings
+        self._store = store
+        self._meter = meter
+        self._events = events
+
+    def find_site(self, *names: str | None) -> SiteSettings | None:
+        """The site that one of the names means, as its host or its key."""
+        for name in filter(None, names):
+            found = self._settings.site_of_host(name) or self._settings.site(name)
+            if found is not None:
+                return found
+        return None
+
+    async def take(self, site: SiteSettings | None, parsed: Parsed, sender: Sender) -> None:
+        """Returns when everything is stored or left out for a counted reason.
+
+        Raises `LimitReached` for a key over its limit and `CannotStore`: the sender sends all of it again, and
+        what was stored already is a repeat. What a browser says of its user is not believed: only a key's word
+        makes two events those of one user.
+        """
+        if site is None:
+            self._leave_out(INSTALLATION, UNKNOWN_SITE, parsed.size)
+            return
+        for reason, count in parsed.left_out.items():
+            self._leave_out(site.key, reason, count)
+        groups: dict[str | None, list[TrackEvent]] = defaultdict(list)
+        for said in parsed.events:
+            groups[said.user if sender.key is not None else None].append(said.event)
+        waiting = list(groups.items())
+        for start in range(0, len(waiting), USERS_AT_ONCE):
+            await self._take_groups(site, waiting[start : start + USERS_AT_ONCE], sender)
+        if parsed.traits and sender.key is not None:
+            await self._store.writer.run(partial(keep_traits, site=site, traits=parsed.traits))
+
+    async def _take_groups(
+        self, site: SiteSettings, groups: Sequence[tuple[str | None, list[TrackEvent]]], sender: Sender
+    ) -> None:
+        """All at once, so that they are committed together; the first real error when all are done."""
+        takings = [self._take_group(site, user, events, sender) for user, events in groups]
+        for result in await asyncio.gather(*takings, return_exceptions=True):
+            if isinstance(result, BaseException):
+                raise result
+
+    async def _take_group(
+        self, site: SiteSettings, user: str | None, events: Sequence[TrackEvent], sender: Sender
+    ) -> None:
+        try:
+            await self._events.take_events(site, events, sender, identified=user)
+        except InvalidInput:
+            return  # counted there; nothing of this user is good, yet the rest of the request may be
+
+    def _leave_out(self, site: str, reason: str, count: int) -> None:
+        self._meter.account(site, {(RECEIVED, ""): count, (DROP, reason): count})

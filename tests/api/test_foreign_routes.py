@@ -1,0 +1,306 @@
+"""Foreign clients' requests, as they were seen on the wire: rows, answers, keys and repeats."""
+
+import base64
+import gzip
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from shared.ingest.identities import opt_in
+from shared.runtime import Runtime
+from shared.store.models import Event, ExternalEvent, Person, Platform
+from tests.api.running_api import Answer, RunningApi
+
+PAGE = "https://www.docs.example/intro?utm_source=news&utm_campaign=spring&token=secret#top"
+LABELS = {"alertname": "CTRDrop", "service": "docs", "severity": "P1"}
+STARTS = "2026-03-11T03:50:46.658320997Z"
+
+
+@pytest.fixture
+def database_url() -> str:
+    """One database is enough for how bodies are read; `test_foreign_events` uses both."""
+    return ""
+
+
+def plausible(name: str = "pageview", **fields: Any) -> dict[str, Any]:
+    return {"n": name, "v": 36, "u": PAGE, "d": "docs.example", "r": "https://ref.example/path?q=1", **fields}
+
+
+def message(kind: str = "track", **fields: Any) -> dict[str, Any]:
+    return {"type": kind, "userId": "u1", "anonymousId": None, "messageId": f"id-{kind}", **fields}
+
+
+async def segment(api: RunningApi, key: dict[str, str], *messages: Any, **fields: Any) -> Answer:
+    body = {"batch": list(messages), "writeKey": "wr_x", **fields}
+    return await api.ask("POST", "/v1/batch", body, basic(key))
+
+
+def basic(key: dict[str, str]) -> dict[str, str]:
+    shown = key["Authorization"].removeprefix("Bearer ")
+    return {"Authorization": "Basic " + base64.b64encode(f"{shown}:".encode()).decode()}
+
+
+async def test_plausible_page_view_keeps_path_referrer_host_and_campaign(api: RunningApi) -> None:
+    answer = await api.ask("POST", "/api/event", plausible(), {"Content-Type": "text/plain"})
+    assert (answer.status, answer.body) == (202, b"")
+    assert answer.headers["Access-Control-Allow-Origin"] == "*"
+    [event] = await api.events()
+    assert (event.site, event.name, event.page, event.referrer) == ("docs", "page_view", "/intro", "ref.example")
+    assert event.props == {"source": "news", "campaign": "spring"}
+    assert event.visitor
+
+
+async def test_plausible_goal_with_revenue_is_a_conversion_in_minor_units(api: RunningApi) -> None:
+    for currency, amount in (("USD", "9.99"), ("JPY", 500), ("KWD", "1.2345")):
+        sent = plausible("Signup", **{"$": {"currency": currency, "amount": amount}}, p={"plan": "pro"})
+        await api.ask("POST", "/api/event", sent)
+    found = [(event.name, event.goal, event.value_cents, event.currency) for event in await api.events()]
+    assert found == [
+        ("conversion", "Signup", 999, "USD"),
+        ("conversion", "Signup", 500, "JPY"),
+        ("conversion", "Signup", 1235, "KWD"),
+    ]
+
+
+async def test_plausible_experiment_engagement_and_links_mean_our_events(api: RunningApi) -> None:
+    await api.ask("POST", "/api/event", plausible("Experiment Viewed", p='{"experiment":"hero","variant":"B"}'))
+    await api.ask("POST", "/api/event", plausible("engagement", e=3562, sd=40))
+    await api.ask("POST", "/api/event", plausible("Outbound Link: Click", p={"url": "https://x.example/a?b=c"}))
+    await api.ask("POST", "/api/event", plausible("File Download", p={"url": "https://docs.example/f.zip?b=c"}))
+    exposure, engagement, link, file = await api.events()
+    assert (exposure.name, exposure.experiment, exposure.variant) == ("exposure", "hero", "B")
+    assert (engagement.name, engagement.engaged_ms, engagement.scroll_percent) == ("engagement", 3562, 40)
+    assert (link.name, link.target) == ("outbound_click", "x.example")
+    assert (file.name, file.target) == ("file_download", "/f.zip")
+
+
+async def test_plausible_event_counts_for_each_of_its_domains(api: RunningApi) -> None:
+    await api.ask("POST", "/api/event", plausible(d="docs.example,blog.example,nowhere.example"))
+    assert [event.site for event in await api.events()] == ["docs", "blog"]
+
+
+@pytest.mark.parametrize(
+    "headers", [{"Sec-GPC": "1"}, {"DNT": "1"}, {"User-Agent": "Googlebot/2.1 (+http://www.google.com/bot.html)"}]
+)
+async def test_browser_rules_hold_for_foreign_trackers(api: RunningApi, headers: dict[str, str]) -> None:
+    event = await api.ask("POST", "/api/event", plausible(), headers)
+    send = await api.ask("POST", "/api/send", {"type": "event", "payload": {"website": "docs", "url": "/"}}, headers)
+    assert (event.status, send.status, await api.count(Event)) == (202, 200, 0)
+    assert (b"beep" in send.body) == ("User-Agent" in headers)
+
+
+async def test_segment_batch_is_stored_once_with_the_clock_set_right(api: RunningApi) -> None:
+    key = await api.make_key("events:write")
+    sent = [
+        message(
+            event="Docs CTA Clicked", properties={"cta": "hero", "deep": {"x": 1}}, timestamp="2020-01-01T00:00:00Z"
+        ),
+        message("page", name="Intro", properties={"url": PAGE, "title": "Intro"}, timestamp="2020-01-01T00:00:30Z"),
+        message("screen", name="Home", properties={}),
+        message("group", groupId="g"),
+        message("alias", previousId="old"),
+    ]
+    for _ in range(2):
+        answer = await segment(api, key, *sent, sentAt="2020-01-01T00:01:00Z")
+        assert (answer.status, answer.json()) == (200, {"success": True})
+    track, page, screen = await api.events()
+    now = api.runtime.clock.now()
+    assert (track.name, track.props) == ("Docs CTA Clicked", {"cta": "hero"})
+    assert [(now - event.occurred_at).total_seconds() for event in (track, page)] == [60, 30]
+    assert (page.name, page.page, page.title) == ("page_view", "/intro", "Intro")
+    assert page.props == {"source": "news", "campaign": "spring"}
+    assert (screen.name, screen.title) == ("screen", "Home")
+    assert len({event.visitor for event in (track, page, screen)}) == 1
+    assert "u1" not in str(await api.events())
+
+
+async def test_segment_users_are_told_apart(api: RunningApi) -> None:
+    key = await api.make_key("events:write")
+    users = [message(event="e", userId=f"u{n}", messageId=f"m{n}") for n in range(3)]
+    await segment(api, key, *users, message(event="e", userId=None, anonymousId="u1", messageId="m4"))
+    visitors = [event.visitor for event in await api.events()]
+    assert len(set(visitors)) == 3
+
+
+async def test_segment_single_messages_and_keys_in_every_place(api: RunningApi) -> None:
+    key = await api.make_key("events:write")
+    shown = key["Authorization"].removeprefix("Bearer ")
+    sent = {"event": "e", "userId": "u", "messageId": "one"}
+    assert (await api.ask("POST", "/v1/track", sent, key)).status == 200
+    assert (await api.ask("POST", "/v1/track", {**sent, "messageId": "two"}, basic(key))).status == 200
+    assert (await api.ask("POST", "/v1/track", {**sent, "messageId": "three", "writeKey": shown})).status == 200
+    refused = await api.ask("POST", "/v1/track", {**sent, "writeKey": "wr_nothing"})
+    assert (refused.status, refused.json()["code"]) == (401, "not_signed_in")
+    other = await api.make_key("feedback:write")
+    assert (await api.ask("POST", "/v1/track", sent, other)).status == 403
+    assert await api.count(Event) == 3
+
+
+async def test_gzip_is_taken_with_a_key_and_a_bomb_is_not(api: RunningApi) -> None:
+    key = {**await api.make_key("events:write"), "Content-Encoding": "gzip"}
+    good = gzip.compress(b'{"batch":[{"type":"track","event":"e","userId":"u","messageId":"m"}]}')
+    assert (await api.ask("POST", "/v1/batch", good, key)).status == 200
+    bomb = gzip.compress(b"[" + b" " * 200_000_000)
+    assert (await api.ask("POST", "/v1/batch", bomb, key)).status == 413
+    assert (await api.ask("POST", "/v1/batch", good[:-4], key)).status == 400
+    assert (await api.ask("POST", "/v1/batch", good + good, key)).status == 400
+    assert (await api.ask("POST", "/v1/batch", b"plain", key)).status == 400
+    assert (await api.ask("POST", "/api/event", gzip.compress(b"{}"), {"Content-Encoding": "gzip"})).status == 415
+    assert await api.count(Event) == 1
+
+
+async def test_posthog_batch_is_stored_once_and_flags_are_exposures(api: RunningApi) -> None:
+    key = (await api.make_key("events:write"))["Authorization"].removeprefix("Bearer ")
+    flag = {"$feature_flag": "hero", "$feature_flag_response": "B", "$lib": "posthog-python"}
+    batch = [
+        {"event": "deploy", "distinct_id": "ci", "uuid": "u-1", "properties": {"a": 1, "$lib": "x"}},
+        {"event": "$feature_flag_called", "distinct_id": "u1", "uuid": "u-2", "properties": flag},
+        {"event": "$pageview", "distinct_id": "u1", "uuid": "u-3", "properties": {"$current_url": PAGE}},
+        {"event": "$set", "distinct_id": "u1", "uuid": "u-4", "$set": {"plan": "pro"}},
+    ]
+    for _ in range(2):
+        answer = await api.ask("POST", "/batch/", {"api_key": key, "batch": batch, "historical_migration": False})
+        assert answer.status == 200
+    deploy, exposure, view = await api.events()
+    assert (deploy.name, deploy.props) == ("deploy", {"a": 1})
+    assert (exposure.name, exposure.experiment, exposure.variant) == ("exposure", "hero", "B")
+    assert (view.name, view.page) == ("page_view", "/intro")
+    single = {"api_key": key, "event": "one", "distinct_id": "x"}
+    assert (await api.ask("POST", "/capture/", single)).status == 200
+    assert (await api.ask("POST", "/batch/", {"api_key": "phc_x", "batch": batch})).status == 401
+
+
+async def test_openpanel_envelope_shares_the_path_with_our_own_events(api: RunningApi) -> None:
+    key = (await api.make_key("events:write"))["Authorization"].removeprefix("Bearer ")
+    server = {"openpanel-client-id": "any", "openpanel-client-secret": key}
+    sent = {"type": "track", "payload": {"name": "ev", "properties": {"x": 1}, "profileId": "u1"}}
+    assert (await api.ask("POST", "/track", sent, server)).status == 202
+    revenue = {"name": "revenue", "properties": {"__revenue": 1000, "currency": "EUR"}}
+    assert (await api.ask("POST", "/track", {"type": "track", "payload": revenue}, server)).status == 202
+    view = {"name": "screen_view", "properties": {"__path": PAGE, "__title": "Intro"}}
+    answer = await api.ask("POST", "/track", {"type": "track", "payload": view}, {"openpanel-client-id": "docs"})
+    assert (answer.status, answer.body) == (202, b"")
+    bare = await api.ask("POST", "/track", {"type": "track", "payload": view}, {"Origin": "https://docs.example"})
+    assert bare.status == 202
+    first, money, page, origin = await api.events()
+    assert (first.name, first.props) == ("ev", {"x": 1})
+    assert (money.name, money.goal, money.value_cents, money.currency) == ("conversion", "revenue", 1000, "EUR")
+    assert (page.name, page.page, page.title, page.site) == ("page_view", "/intro", "Intro", "docs")
+    assert origin.site == "docs"
+    wrong = {**server, "openpanel-client-secret": "nothing"}
+    assert (await api.ask("POST", "/track", sent, wrong)).status == 401
+    assert (await api.ask("POST", "/track", {"type": "alias", "payload": {}}, server)).status == 400
+
+
+async def test_umami_answers_with_ids_that_recognise_nobody(api: RunningApi) -> None:
+    sent = {
+        "type": "event",
+        "payload": {"website": "9f1c", "hostname": "docs.example", "url": "/a?token=1", "title": "A"},
+    }
+    first = (await api.ask("POST", "/api/send", sent)).json()
+    second = (await api.ask("POST", "/api/send", sent)).json()
+    assert first.keys() == {"cache", "sessionId", "visitId"}
+    assert first["sessionId"] != second["sessionId"]
+    many = [
+        sent,
+        {"type": "event", "payload": {"website": "docs", "name": "signup", "data": {"revenue": 5, "currency": "EUR"}}},
+    ]
+    assert (await api.ask("POST", "/api/batch", many)).json()["processed"] == 2
+    vitals = {"type": "performance", "payload": {"website": "docs", "url": "/a", "lcp": 1200, "cls": 0.1}}
+    await api.ask("POST", "/api/send", vitals)
+    events = await api.events()
+    assert [event.name for event in events] == ["page_view"] * 3 + ["conversion", "web_vital", "web_vital"]
+    assert {event.page for event in events[:3]} == {"/a"}
+
+
+async def test_traits_reach_only_people_whom_we_know(api: RunningApi, runtime: Runtime) -> None:
+    site, now = runtime.settings.sites[0], runtime.clock.now()
+    key = await api.make_key("events:write")
+    await runtime.store.writer.run(
+        lambda session: opt_in(
+            session, runtime.settings, runtime.instance_key, Platform.WEB, "docs/browser-0001", site, now, "test"
+        )
+    )
+    traits = {"plan": "pro", "segment": "teams", "email": "ada@example.com"}
+    answer = await segment(
+        api, key, message("identify", anonymousId="browser-0001", traits=traits), message("identify", traits=traits)
+    )
+    assert answer.status == 200
+    async with runtime.store.read() as session:
+        [person] = (await session.execute(select(Person))).scalars()
+    assert (person.plan, person.segment) == ("pro", "teams")
+
+
+async def test_every_message_of_a_batch_is_accounted_for(api: RunningApi, runtime: Runtime) -> None:
+    key = await api.make_key("events:write")
+    sent = [
+        message(event="a", messageId="1"),
+        message(event="a", messageId="1"),
+        message("identify"),
+        message("nothing"),
+        5,
+    ]
+    sent += [message(event=None, messageId="2"), message(event="engagement", messageId="3", userId="u9")]
+    assert (await segment(api, key, *sent)).status == 200
+    totals = runtime.meter.totals
+    assert totals["received", ""] == len(sent) == 7
+    dropped = {reason: count for (measure, reason), count in totals.items() if measure == "drop"}
+    assert dropped == {"not_an_event": 1, "invalid": 4}
+    assert (totals["stored", ""], totals["repeated", ""]) == (1, 1)
+
+
+def webhook(status: str = "firing", **fields: Any) -> dict[str, Any]:
+    alert = {
+        "status": status,
+        "labels": LABELS,
+        "annotations": {"summary": "CTR down, ask ada@example.com"},
+        "startsAt": STARTS,
+        "endsAt": "0001-01-01T00:00:00Z",
+        "generatorURL": "http://prometheus.example/graph?g0.expr=secret",
+        "fingerprint": "8a111dfa0517514c",
+        **fields,
+    }
+    return {
+        "version": "4",
+        "receiver": "w",
+        "status": status,
+        "alerts": [alert],
+        "truncatedAlerts": 0,
+        "routeLabels": {},
+    }
+
+
+async def external(runtime: Runtime) -> list[ExternalEvent]:
+    async with runtime.store.read() as session:
+        return list((await session.execute(select(ExternalEvent))).scalars())
+
+
+async def test_alertmanager_webhook_moves_one_row_from_firing_to_resolved(api: RunningApi, runtime: Runtime) -> None:
+    key = await api.make_key("alerts:write")
+    for _ in range(2):
+        assert (await api.ask("POST", "/api/v1/alertmanager", webhook(), key)).status == 200
+    [row] = await external(runtime)
+    assert (row.status, row.name, row.severity, row.times_told) == ("firing", "CTRDrop", "P1", 2)
+    assert (row.ends_at, row.link) == (None, "http://prometheus.example/graph")
+    assert row.annotations == {"summary": "CTR down, ask [e-mail removed]"}
+    resolved = webhook("resolved", endsAt="2026-03-11T04:00:00Z")
+    await api.ask("POST", "/api/v1/alertmanager", resolved, key)
+    await api.ask("POST", "/api/v1/alertmanager", webhook(), key)  # overtaken by its own end
+    [row] = await external(runtime)
+    assert (row.status, row.times_told) == ("resolved", 4)
+    assert (await api.ask("POST", "/api/v1/alertmanager", webhook(startsAt="2026-03-11T05:00:00Z"), key)).status == 200
+    assert len(await external(runtime)) == 2
+
+
+async def test_alert_api_knows_the_same_labels_again(api: RunningApi, runtime: Runtime) -> None:
+    key = await api.make_key("alerts:write")
+    for _ in range(2):
+        assert (await api.ask("POST", "/api/v2/alerts", [{"labels": LABELS}], key)).status == 200
+    ended = [{"labels": LABELS, "endsAt": "2026-03-11T11:00:00Z"}]
+    assert (await api.ask("POST", "/api/v2/alerts", ended, basic(key))).status == 200
+    [row] = await external(runtime)
+    assert (row.fingerprint, row.status, row.times_told) == ("8a111dfa0517514c", "resolved", 3)
+    assert (await api.ask("GET", "/api/v2/status", headers=key)).json()["cluster"]["status"] == "disabled"
+    assert (await api.ask("GET", "/api/v2/status")).status == 401
+    assert (await api.ask("POST", "/api/v2/alerts", [], await api.make_key("events:write"))).status == 403
