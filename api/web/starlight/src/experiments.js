@@ -1,0 +1,30 @@
+// Chooses one variant of each experiment before the first paint. All variants are in the built HTML; an attribute on
+// <html> says which one shows, and a style sheet hides the others. Without scripts the first variant shows.
+import { createHash } from 'node:crypto';
+
+// Reads the experiments and the store from its own tag, so that its text, and with it the hash, is always the same.
+export const EXPERIMENT_SNIPPET =
+  '(({e,k})=>{for(let x of e.split(" ")){let[a,n]=x.split(":"),v=Math.random()*n|0;a="data-w-"+a;' +
+  'try{v=self[k][a]??=v}catch{}document.documentElement.setAttribute(a,v)}})(document.currentScript.dataset)';
+export const EXPERIMENT_SNIPPET_HASH = `'sha256-${createHash('sha256').update(EXPERIMENT_SNIPPET).digest('base64')}'`;
+
+/** The attributes of the inline script; null when there is nothing to choose. */
+export function snippetAttributes({ experiments, keepVariants }) {
+  const counts = Object.entries(experiments).map(([name, variants]) => `${name}:${variants.length}`);
+  if (!counts.length) return null;
+  return { 'data-e': counts.join(' '), ...(keepVariants ? { 'data-k': keepVariants } : {}) };
+}
+
+/** Hides the variants that were not chosen. */
+export function experimentStyles(experiments) {
+  return Object.entries(experiments).map(([name, variants]) => stylesOf(name, variants)).join('\n');
+}
+
+function stylesOf(name, variants) {
+  const chosen = (index) => `[data-w-${name}="${index}"]`;
+  const others = (variant) => `[data-warroom-experiment="${name}"]:not([data-warroom-variant="${variant}"])`;
+  const rest = variants.slice(1);
+  const first = `html:not(${rest.map((_, index) => chosen(index + 1)).join(',')}) ${others(variants[0])}`;
+  const selectors = [first, ...rest.map((variant, index) => `html${chosen(index + 1)} ${others(variant)}`)];
+  return `${selectors.join(',\n')}{display:none!important}`;
+}

@@ -1,0 +1,31 @@
+// Middleware: writes the tag at the end of each HTML page's head, while the page streams by.
+import { head } from 'virtual:warroom';
+
+const END_OF_HEAD = '</head>';
+
+export const onRequest = async (_context, next) => {
+  const response = await next();
+  if (!response.body || !response.headers.get('content-type')?.startsWith('text/html')) return response;
+  const headers = new Headers(response.headers);
+  headers.delete('content-length');
+  const body = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(inserting()).pipeThrough(new TextEncoderStream());
+  return new Response(body, { status: response.status, statusText: response.statusText, headers });
+};
+
+function inserting() {
+  let held = ''; // what came before the head ended; null from then on
+  return new TransformStream({
+    transform(chunk, controller) {
+      if (held === null) return controller.enqueue(chunk);
+      held += chunk;
+      const end = held.indexOf(END_OF_HEAD);
+      if (end < 0) return undefined;
+      controller.enqueue(held.slice(0, end) + head + held.slice(end));
+      held = null;
+      return undefined;
+    },
+    flush(controller) {
+      if (held) controller.enqueue(held);
+    },
+  });
+}
