@@ -17,7 +17,7 @@ from api.error_responses import (
 from api.live_streams import STREAMS, LiveStreams, close_streams
 from api.routes import ALL_ROUTES
 from api.routing import ACCESS_RULES, RUNTIME, access_of, add_routes, refuse_undeclared
-from shared.errors import NotAllowed, WarroomError
+from shared.errors import CannotStore, NotAllowed, WarroomError
 from shared.guard.principals import ANONYMOUS
 from shared.runtime import Runtime
 
@@ -114,6 +114,8 @@ async def allow_origins(request: web.Request, handler: Next) -> web.StreamRespon
 async def check_access(request: web.Request, handler: Next) -> web.StreamResponse:
     access = access_of(request)
     if access is not None:
+        if access.kind == "role" and not request.app[RUNTIME].is_settled():
+            raise CannotStore("Warroom is starting and first erases again who was erased. Please try again.")
         await authorize(request, access)
     elif request.match_info.route.resource is not None:
         raise NotAllowed("This address does not say who may use it.")

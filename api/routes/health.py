@@ -28,7 +28,7 @@ class Health(BaseModel):
 
 
 class Part(BaseModel):
-    """`ok` works, `off` is not switched on here, `down` should work and does not, `starting`: not ready before it is."""
+    """`ok` works, `off` is not switched on here, `down` should work and does not, `starting` is awaited."""
 
     state: Literal["ok", "off", "down", "starting"]
     sentence: str
@@ -48,13 +48,14 @@ async def answer_health(request: web.Request) -> web.Response:
 
 
 async def answer_ready(request: web.Request) -> web.Response:
-    """503 when the store cannot be read or takes no changes; every part says how it is."""
+    """503 when the store cannot be read, takes no changes, or has people to erase again; each part says how it is."""
     runtime = request.app[RUNTIME]
     problem = await _problem_of_store(runtime)
     parts = {name: {"state": part.state, "sentence": part.sentence} for name, part in runtime.parts.all().items()}
     parts["store"] = {"state": "down" if problem else "ok", "sentence": problem or "changes are stored"}
-    body = {"ready": problem is None, "leader": runtime.is_leader(), "parts": parts}
-    return web.json_response(body, status=200) if problem is None else _not_ready(body)
+    is_ready = problem is None and runtime.is_settled()
+    body = {"ready": is_ready, "leader": runtime.is_leader(), "parts": parts}
+    return web.json_response(body, status=200) if is_ready else _not_ready(body)
 
 
 async def _problem_of_store(runtime: Runtime) -> str | None:

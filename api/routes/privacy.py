@@ -13,12 +13,13 @@ from api.routes.prompts import ConsentedId, SiteKey
 from api.routing import PUBLIC, RUNTIME, Operation, Route
 from api.visitor_texts import language_of
 from shared.config import Settings
-from shared.errors import FieldProblem, InvalidInput, LimitReached, NotAllowed, NotFound
+from shared.errors import CannotStore, FieldProblem, InvalidInput, LimitReached, NotAllowed, NotFound
 from shared.guard.principals import Principal
 from shared.guard.privacy import address_bucket
 from shared.guard.rate_limits import hit
-from shared.ingest.erasure import Erased, erase_identity, export_person
+from shared.ingest.erasure import stream_person
 from shared.ingest.identities import find_identity
+from shared.runtime import Runtime
 from shared.store.models import Identity
 from shared.store.people import web_external_id
 from shared.texts import Texts
@@ -78,31 +79,32 @@ def describe_rules(settings: Settings, texts: Texts, language: str) -> list[str]
     return [texts.say(language, f"privacy_rule_{rule}", None, **values) for rule in RULES]
 
 
-async def export_data(request: web.Request) -> web.Response:
+async def export_data(request: web.Request) -> web.StreamResponse:
     """Everything that is stored about one person."""
+    runtime = request.app[RUNTIME]
+    _refuse_unsettled(runtime)
     platform, external_id, key = await _who(request)
-
-    async with request.app[RUNTIME].store.read() as session:
+    async with runtime.store.read() as session:
         person_id = await _person_id(session, platform, external_id, key)
-        exported = await export_person(session, person_id)
-    return web.json_response(exported, headers={"Content-Disposition": 'attachment; filename="my-data.json"'})
+        pieces = stream_person(session, runtime.instance_key, person_id)
+        answer = web.StreamResponse(headers={"Content-Disposition": 'attachment; filename="my-data.json"'})
+        answer.content_type, answer.charset = "application/json", "utf-8"
+        await answer.prepare(request)
+        async for piece in pieces:
+            await answer.write(piece.encode())
+        await answer.write_eof()
+    return answer
 
 
 async def erase_data(request: web.Request) -> web.Response:
     """Removes everything about one person; they are never asked again, nor is somebody of whom nothing is stored."""
     platform, external_id, key = await _who(request)
     runtime = request.app[RUNTIME]
-    now = runtime.clock.now()
-
-    async def unit(session: AsyncSession) -> Erased | None:
+    async with runtime.store.read() as session:
         found = await find_identity(session, platform, external_id)
-        if found is not None and not _may_speak_for(found[0], key):
-            return None
-        actor = key.actor if key else "self"
-        secret = runtime.instance_key
-        return await erase_identity(session, runtime.settings, secret, platform, external_id, actor, now)
-
-    done = await runtime.store.writer.run(unit)
+    if found is not None and not _may_speak_for(found[0], key):
+        raise NotFound(NOTHING)
+    done = await runtime.eraser.erase_identity(platform, external_id, key.actor if key else "self")
     if done is None:
         raise NotFound(NOTHING)
     return web.json_response(ErasedAnswer(erased=True, rows=done.rows, posts=done.posts).model_dump())
@@ -125,6 +127,11 @@ async def _who(request: web.Request) -> tuple[str, str, Principal | None]:
         problem = FieldProblem("person", "the id that the browser keeps, together with `site`")
         raise InvalidInput("It is not said who this is about.", [problem])
     return "web", web_external_id(site, wanted.person), key
+
+
+def _refuse_unsettled(runtime: Runtime) -> None:
+    if not runtime.is_settled():
+        raise CannotStore("Warroom is starting and first erases again who was erased. Please try again.")
 
 
 async def _limit_tries(request: web.Request) -> None:

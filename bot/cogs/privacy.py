@@ -46,7 +46,7 @@ class PrivacyCog(commands.GroupCog, group_name="privacy", group_description=by_k
     async def _export(self, user_id: int) -> dict[str, Any] | None:
         async with self.client.runtime.store.read() as session:
             known = await find_identity(session, Platform.DISCORD.value, str(user_id))
-            return await export_person(session, known[1].id) if known else None
+            return await export_person(session, self.client.runtime.instance_key, known[1].id) if known else None
 
     @app_commands.command(description=by_key("command_privacy_erase"), extras=NO_USAGE)
     async def erase(self, interaction: discord.Interaction["WarroomClient"]) -> None:

@@ -4,11 +4,9 @@ import re
 from typing import TYPE_CHECKING, Any, Self
 
 import discord
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.replies import Answer
 from bot.views.dynamic_button import PREFIX, Handled, button, view_of
-from shared.ingest.erasure import erase_identity
 from shared.store.models import Platform
 from shared.texts import Texts
 
@@ -37,13 +35,7 @@ class EraseButton(Handled, discord.ui.DynamicItem[discord.ui.Button[Any]], templ
 
     async def press(self, interaction: discord.Interaction["WarroomClient"], answer: Answer) -> None:
         runtime = interaction.client.runtime
-        user_id, now = str(interaction.user.id), runtime.clock.now()
-
-        async def unit(session: AsyncSession) -> None:
-            platform = Platform.DISCORD.value
-            await erase_identity(session, runtime.settings, runtime.instance_key, platform, user_id, SELF, now)
-
-        await runtime.store.writer.run(unit)
+        await runtime.eraser.erase_identity(Platform.DISCORD.value, str(interaction.user.id), SELF)
         await answer.replace(answer.text("erase_done"))
 
 

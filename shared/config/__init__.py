@@ -2,6 +2,7 @@
 
 from shared.config.event_settings import EventPropertySettings, EventSettings
 from shared.config.field_types import Section, is_loopback_host
+from shared.config.privacy_settings import PrivacySettings, RetentionSettings
 from shared.config.reading import PROJECT_DIR, SECRET_NAMES, load_settings
 from shared.config.sections import (
     DEMO_SITE,
@@ -38,7 +39,9 @@ __all__ = [
     "EventPropertySettings",
     "EventSettings",
     "LimitSettings",
+    "PrivacySettings",
     "PromptSettings",
+    "RetentionSettings",
     "Secrets",
     "Section",
     "SentimentSettings",

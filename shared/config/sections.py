@@ -25,6 +25,7 @@ from shared.config.field_types import (
     Zone,
     is_loopback_host,
 )
+from shared.config.privacy_settings import PrivacySettings, RetentionSettings
 from shared.event_catalogue import Catalogue
 
 DEMO_SITE = "demo"
@@ -266,6 +267,8 @@ class Settings(Section):
     discord: DiscordSettings
     x: XSettings
     dashboard: DashboardSettings
+    privacy: PrivacySettings
+    retention: RetentionSettings
     alerts: list[AlertRuleSettings] = Field(default_factory=list)
     events: list[EventSettings] = Field(default_factory=list)
     texts: dict[Language, dict[str, str | dict[str, str]]]

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from shared.clock import Clock
 from shared.config import Settings
 from shared.guard.privacy import VisitorHasher
+from shared.ingest.erasure import Eraser
 from shared.ingest.intake_meter import IntakeMeter
 from shared.store.database import Store
 
@@ -16,3 +17,4 @@ class JobContext:
     store: Store
     meter: IntakeMeter
     hasher: VisitorHasher
+    eraser: Eraser

@@ -13,10 +13,14 @@ from shared.errors import StartRefused
 from shared.guard.privacy import VisitorHasher
 from shared.guard.rate_limits import TrackLimiter
 from shared.identifiers import fingerprint
+from shared.ingest.erasure import Eraser
 from shared.ingest.events import EventIntake
 from shared.ingest.feedback import FeedbackIntake
+from shared.ingest.foreign_events import ForeignIntake
 from shared.ingest.intake_meter import IntakeMeter
 from shared.jobs.context import JobContext
+from shared.runtime.erase_watch import PART as ERASE_LOG
+from shared.runtime.erase_watch import EraseWatch
 from shared.runtime.leadership import Leadership
 from shared.runtime.store_watch import StoreWatch
 from shared.runtime.worker_process import ProcessWorker
@@ -27,12 +31,12 @@ from shared.store.migrate import migrate
 from shared.texts import Texts
 from shared.worker import Worker
 
-State = Literal["ok", "off", "down"]
+State = Literal["ok", "off", "down", "starting"]
 
 
 @dataclass(frozen=True)
 class PartState:
-    """`ok` works, `off` is not switched on, `down` should work and does not."""
+    """`ok` works, `off` is not switched on, `down` should work and does not, `starting` keeps all from being ready."""
 
     state: State
     sentence: str
@@ -65,14 +69,22 @@ class Runtime:
     meter: IntakeMeter
     events: EventIntake
     feedback: FeedbackIntake
+    foreign: ForeignIntake
     channels: ChannelDirectory
     feed: LiveFeed
     leadership: Leadership
     store_watch: StoreWatch
+    eraser: Eraser
+    erase_watch: EraseWatch
     parts: PartsBoard = field(default_factory=PartsBoard)
 
     def is_leader(self) -> bool:
         return self.leadership.is_leader()
+
+    def is_settled(self) -> bool:
+        """Whether nobody is left who must be erased again; before that nobody's data may be shown."""
+        part = self.parts.all().get(ERASE_LOG)
+        return part is None or part.state == "ok"
 
     def epoch(self) -> int:
         return self.leadership.epoch()
@@ -84,6 +96,7 @@ class Runtime:
             store=self.store,
             meter=self.meter,
             hasher=self.hasher,
+            eraser=self.eraser,
         )
 
 
@@ -128,9 +141,11 @@ def _assemble(settings: Settings, clock: Clock, store: Store, worker: ProcessWor
     limiter = TrackLimiter(settings.limits, clock)
     meter = IntakeMeter(clock, {site.key: site.zone for site in settings.all_sites()})
     parts = PartsBoard()
+    eraser = Eraser(settings, clock, store, key)
     instance = fingerprint(key.hex())[:8]
     channels = ChannelDirectory()
     leadership = Leadership(store, clock, settings.store.lease_seconds, parts.set)
+    events = EventIntake(settings, clock, store, hasher, limiter, meter, key)
     return Runtime(
         settings=settings,
         clock=clock,
@@ -142,11 +157,14 @@ def _assemble(settings: Settings, clock: Clock, store: Store, worker: ProcessWor
         hasher=hasher,
         track_limiter=limiter,
         meter=meter,
-        events=EventIntake(settings, clock, store, hasher, limiter, meter, key),
+        events=events,
         feedback=FeedbackIntake(settings, clock, store, hasher, texts, meter, key),
+        foreign=ForeignIntake(settings, store, meter, events),
         channels=channels,
         feed=LiveFeed(store, clock),
         leadership=leadership,
         store_watch=StoreWatch(clock, store, channels, leadership.is_leader, instance),
+        eraser=eraser,
+        erase_watch=EraseWatch(eraser, lambda state, sentence: parts.set(ERASE_LOG, state, sentence)),
         parts=parts,
     )

@@ -149,6 +149,7 @@ async def _post_summaries(runtime: Runtime, moment: datetime) -> None:
         store=runtime.store,
         meter=runtime.meter,
         hasher=runtime.hasher,
+        eraser=runtime.eraser,
     )
     await plan_reports(context)
     await post_due_reports(context)

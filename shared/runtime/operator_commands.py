@@ -131,18 +131,13 @@ async def export_person(runtime: Runtime, arguments: Mapping[str, Any]) -> dict[
         found = await identities.find_identity(session, str(arguments["platform"]), str(arguments["external_id"]))
         if found is None:
             raise NotFound("Nothing is stored about this identity.")
-        return await erasure.export_person(session, found[1].id)
+        return await erasure.export_person(session, runtime.instance_key, found[1].id)
 
 
 async def erase_person(runtime: Runtime, arguments: Mapping[str, Any]) -> str:
     """Removes everything about one identity's person; an unknown identity is never asked either."""
-    now, platform, external_id = runtime.clock.now(), str(arguments["platform"]), str(arguments["external_id"])
-
-    async def unit(session: Any) -> erasure.Erased | None:
-        key = runtime.instance_key
-        return await erasure.erase_identity(session, runtime.settings, key, platform, external_id, ACTOR, now)
-
-    if await runtime.store.writer.run(unit) is None:
+    platform, external_id = str(arguments["platform"]), str(arguments["external_id"])
+    if await runtime.eraser.erase_identity(platform, external_id, ACTOR) is None:
         raise NotFound("Nothing is stored about this identity.")
     return "erased"
 

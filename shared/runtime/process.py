@@ -63,6 +63,7 @@ async def _running(
 ) -> AsyncIterator[None]:
     """Everything that works until the stop. Edge and leader end side by side: together they have ten seconds."""
     edge, leader = AsyncExitStack(), AsyncExitStack()
+    runtime.erase_watch.begin()
     try:
         await edge.enter_async_context(serve(runtime))
         if runtime.settings.uses_sqlite:
@@ -70,9 +71,10 @@ async def _running(
             await edge.enter_async_context(serve_commands(path, OperatorContext(runtime)))
         await edge.enter_async_context(_background(_keep_flushing(runtime), "meter"))
         await edge.enter_async_context(_background(runtime.store_watch.run(), "store watch"))
+        await edge.enter_async_context(_background(runtime.erase_watch.settle(), "erase log"))
         await edge.enter_async_context(_background(_warm_up(runtime.settings), "warm-up"))
         if leads:
-            await leader.enter_async_context(_background(runtime.leadership.run(leader_parts), "leadership"))
+            await leader.enter_async_context(_background(_lead(runtime, leader_parts), "leadership"))
         else:
             waiting = [name for name, part in runtime.parts.all().items() if part.state == "down"]
             runtime.leadership.stand_by(waiting)
@@ -81,6 +83,12 @@ async def _running(
         for ended in await asyncio.gather(edge.aclose(), leader.aclose(), return_exceptions=True):
             if isinstance(ended, Exception):
                 logger.error("a part did not stop cleanly", exc_info=ended)
+
+
+async def _lead(runtime: Runtime, parts: Sequence[LeaderPart]) -> None:
+    """Nobody is asked or answered who must be erased again first."""
+    await runtime.erase_watch.settled.wait()
+    await runtime.leadership.run(parts)
 
 
 async def _unless_stopped(work: Coroutine[Any, Any, object], stop: asyncio.Event) -> None:

@@ -8,7 +8,7 @@ from rich.text import Text
 from shared.config import Settings
 from shared.runtime.build import PartsBoard
 
-SIGNS = {"ok": "[green]on[/]", "off": "[yellow]off[/]", "down": "[red]down[/]"}
+SIGNS = {"ok": "[green]on[/]", "off": "[yellow]off[/]", "down": "[red]down[/]", "starting": "[yellow]starting[/]"}
 
 
 def show_start_screen(console: Console, settings: Settings, parts: PartsBoard, sign_in_address: str) -> None:

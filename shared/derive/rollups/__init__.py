@@ -5,6 +5,7 @@ from shared.derive.rollups.events import count_events
 from shared.derive.rollups.feedback import count_feedback
 from shared.derive.rollups.intake import INTAKE_MEASURES
 from shared.derive.rollups.rebuilding import rebuild
+from shared.derive.rollups.taking_back import events_in_shared_views, uncount_events, uncount_visits
 
 __all__ = [
     "INTAKE_MEASURES",
@@ -13,7 +14,10 @@ __all__ = [
     "Tally",
     "count_events",
     "count_feedback",
+    "events_in_shared_views",
     "hour_of",
     "rebuild",
     "stored_keys",
+    "uncount_events",
+    "uncount_visits",
 ]

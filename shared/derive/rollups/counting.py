@@ -1,9 +1,11 @@
 """Adds counts up in memory, then moves the rollup rows in one statement."""
 
 from collections import OrderedDict, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 
+from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -70,7 +72,29 @@ class Tally:
             cell = bounded[measure, hour, day, _bound(taken.get((measure, day)), key)]
             cell[0] += count
             cell[1] += total
-        rows = [
+        await add_up(session, Rollup, self._rows(bounded), ["count", "total"])
+
+    async def take_back(self, session: AsyncSession) -> None:
+        """Takes out what was added here; a key that has no row of its own was counted with the others.
+
+        A counter that nobody is left in goes, and its key with it.
+        """
+        own: dict[tuple[str, date], set[str]] = {}
+        taken_back: dict[Cell, list[float]] = defaultdict(lambda: [0, 0.0])
+        for (measure, hour, day, key), (count, total) in self._counts.items():
+            if measure in OPEN_MEASURES:
+                if (measure, day) not in own:
+                    own[measure, day] = set(await stored_keys(session, self.site, measure, day))
+                if key not in own[measure, day]:
+                    key = OTHER_KEY
+            cell = taken_back[measure, hour, day, key]
+            cell[0] -= count
+            cell[1] -= total
+        await add_up(session, Rollup, self._rows(taken_back), ["count", "total"])
+        await _remove_empty(session, self.site, taken_back)
+
+    def _rows(self, cells: Mapping[Cell, Sequence[float]]) -> list[dict[str, Any]]:
+        return [
             {
                 "site": self.site,
                 "measure": measure,
@@ -80,10 +104,9 @@ class Tally:
                 "count": int(count),
                 "total": total,
             }
-            for (measure, hour, day, key), (count, total) in bounded.items()
+            for (measure, hour, day, key), (count, total) in cells.items()
             if count or total
         ]
-        await add_up(session, Rollup, rows, ["count", "total"])
 
     async def _keys_taken(self, session: AsyncSession, known: KnownKeys) -> dict[tuple[str, date], set[str]]:
         """The known keys of each open measure and day; looked up only when one of ours is not among them."""
@@ -97,6 +120,20 @@ class Tally:
             if len(have) < KEYS_PER_DAY and not keys <= have:
                 have.update(await stored_keys(session, self.site, measure, day))
         return taken
+
+
+async def _remove_empty(session: AsyncSession, site: str, cells: Iterable[Cell]) -> None:
+    measures, hours = {cell[0] for cell in cells}, {cell[1] for cell in cells}
+    await session.execute(
+        delete(Rollup)
+        .where(
+            col(Rollup.site) == site,
+            col(Rollup.measure).in_(sorted(measures)),
+            col(Rollup.hour).in_(sorted(hours)),
+            col(Rollup.count) <= 0,
+        )
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def stored_keys(session: AsyncSession, site: str, measure: str, day: date) -> Iterable[str]:

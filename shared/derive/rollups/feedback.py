@@ -1,4 +1,4 @@
-"""Counts feedback; a negative sign takes back what one row added."""
+"""Counts feedback, and takes back what one row added."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -21,15 +21,15 @@ def is_negative(feedback: Feedback) -> bool | None:
 async def count_feedback(session: AsyncSession, feedback: Feedback, sign: int = 1) -> None:
     """Adds one piece of feedback to the counters, or takes it back with `sign=-1`."""
     tally = Tally(feedback.site)
-    tally_feedback(tally, feedback, sign)
-    await tally.store(session)
+    tally_feedback(tally, feedback)
+    await (tally.store(session) if sign > 0 else tally.take_back(session))
 
 
-def tally_feedback(tally: Tally, feedback: Feedback, sign: int = 1) -> None:
+def tally_feedback(tally: Tally, feedback: Feedback) -> None:
     hour, day = hour_of(feedback.received_at), feedback.local_day
 
     def add(measure: str, key: str = "", total: float = 0.0) -> None:
-        tally.add(measure, hour, day, key, sign, sign * total)
+        tally.add(measure, hour, day, key, 1, total)
 
     add("feedback")
     add("feedback_category", feedback.category)

@@ -1,7 +1,7 @@
 """Everything about one person: handed out as JSON, or removed with only a keyed hash left behind."""
 
-from shared.ingest.erasure.erasing import Erased, erase_identity, erase_person
-from shared.ingest.erasure.exporting import export_person
+from shared.ingest.erasure.eraser import Erased, Eraser
+from shared.ingest.erasure.exporting import export_person, stream_person
 from shared.ingest.erasure.rows import ROWS_OF_A_PERSON
 
-__all__ = ["ROWS_OF_A_PERSON", "Erased", "erase_identity", "erase_person", "export_person"]
+__all__ = ["ROWS_OF_A_PERSON", "Erased", "Eraser", "export_person", "stream_person"]

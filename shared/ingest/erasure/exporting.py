@@ -1,28 +1,48 @@
-"""All rows of one person as plain data, by table."""
+"""All rows of one person as JSON, by table, with the columns that the data map hands out."""
 
+import json
+from collections.abc import AsyncIterator
 from datetime import date, datetime
 from typing import Any
 
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import SQLModel, select
 
+from shared.guard.data_map import exported_columns
 from shared.ingest.erasure.rows import ROWS_OF_A_PERSON, load_subject
 
+ROWS_AT_ONCE = 500
 
-async def export_person(session: AsyncSession, person_id: str) -> dict[str, Any]:
-    """Each table with its rows, every column; ready for JSON. Raises `NotFound` for an unknown person."""
-    subject = await load_subject(session, person_id)
-    exported: dict[str, Any] = {}
+
+async def stream_person(session: AsyncSession, key: bytes, person_id: str) -> AsyncIterator[str]:
+    """Pieces of one JSON object: each table with its rows. Never more than some hundred rows in memory.
+
+    Raises `NotFound` for an unknown person before the first piece.
+    """
+    subject = await load_subject(session, key, person_id)
+    opening = "{"
     for table, belongs in ROWS_OF_A_PERSON.items():
-        rows = (await session.execute(select(table).where(belongs(subject)))).scalars().all()
-        exported[str(table.__tablename__)] = [_as_data(row) for row in rows]
+        columns = [table.__table__.columns[name] for name in exported_columns(str(table.__tablename__))]  # type: ignore[attr-defined]
+        if not columns:
+            continue
+        yield f"{opening}{json.dumps(table.__tablename__)}:["
+        opening, comma = ",", ""
+        query = select(*columns).where(belongs(subject)).execution_options(yield_per=ROWS_AT_ONCE)
+        result = await session.stream(query)
+        async for rows in result.mappings().partitions(ROWS_AT_ONCE):
+            yield comma + ",".join(json.dumps(dict(row), ensure_ascii=False, default=_plain) for row in rows)
+            comma = ","
+        yield "]"
+    yield "}"
+
+
+async def export_person(session: AsyncSession, key: bytes, person_id: str) -> dict[str, Any]:
+    """The same as data."""
+    exported: dict[str, Any] = json.loads("".join([piece async for piece in stream_person(session, key, person_id)]))
     return exported
 
 
-def _as_data(row: SQLModel) -> dict[str, Any]:
-    columns = type(row).__table__.columns  # type: ignore[attr-defined]
-    return {column.key: _plain(getattr(row, column.key)) for column in columns}
-
-
 def _plain(value: Any) -> Any:
-    return value.isoformat() if isinstance(value, (date, datetime)) else value
+    if isinstance(value, (date, datetime)):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no JSON form")

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col, select
 
 from shared.errors import NotFound
+from shared.ingest.feedback import passer_on_bucket, person_bucket
 from shared.store.models import (
     AuditEntry,
     Event,
@@ -18,6 +19,7 @@ from shared.store.models import (
     Person,
     Prompt,
     Quote,
+    RateWindow,
     ReadMark,
     UsageDay,
     VisitorDay,
@@ -32,6 +34,7 @@ class Subject:
     identities: list[Identity]
     feedback_ids: list[str]
     prompt_ids: list[str]
+    buckets: list[str]  # of limits
 
     @property
     def identity_ids(self) -> list[str]:
@@ -48,14 +51,27 @@ class Subject:
         return [self.person_id, *self.identity_ids, *self.feedback_ids, *self.prompt_ids]
 
 
-async def load_subject(session: AsyncSession, person_id: str) -> Subject:
+async def load_subject(session: AsyncSession, key: bytes, person_id: str) -> Subject:
     """Raises `NotFound` when nothing is stored about this person."""
     if (await session.execute(select(Person.id).where(Person.id == person_id))).first() is None:
         raise NotFound("Nothing is stored about this person.")
-    identities = await session.execute(select(Identity).where(Identity.person_id == person_id))
-    feedback = await session.execute(select(Feedback.id).where(Feedback.person_id == person_id))
+    found = await session.execute(select(Identity).where(Identity.person_id == person_id))
+    identities = list(found.scalars())
+    feedback = (
+        await session.execute(select(Feedback.id, Feedback.visitor).where(Feedback.person_id == person_id))
+    ).all()
     prompts = await session.execute(select(Prompt.id).where(Prompt.person_id == person_id))
-    return Subject(person_id, list(identities.scalars()), list(feedback.scalars()), list(prompts.scalars()))
+    visitors = sorted({visitor for _, visitor in feedback if visitor})
+    buckets = _buckets(key, person_id, identities, visitors)
+    return Subject(person_id, identities, [row_id for row_id, _ in feedback], list(prompts.scalars()), buckets)
+
+
+def _buckets(key: bytes, person_id: str, identities: list[Identity], visitors: list[str]) -> list[str]:
+    """The limits that counted the person."""
+    accounts = [f"{identity.platform}:{identity.external_id}" for identity in identities]
+    names = [person_bucket(person_id), *(f"visitor:{visitor}" for visitor in visitors)]
+    names += [passer_on_bucket(key, account) for account in accounts]
+    return [f"feedback:{name}" for name in names]
 
 
 def _by_person(table: type[SQLModel]) -> Callable[[Subject], ColumnElement[bool]]:
@@ -90,4 +106,5 @@ ROWS_OF_A_PERSON: dict[type[SQLModel], Callable[[Subject], ColumnElement[bool]]]
     OutboxMessage: messages_to,
     AuditEntry: _audit_of,
     ReadMark: lambda subject: col(ReadMark.place).in_(subject.conversations),
+    RateWindow: lambda subject: col(RateWindow.bucket).in_(subject.buckets),
 }

@@ -85,7 +85,7 @@ class RateWindow(SQLModel, table=True):
     """How often one keyed bucket was used in one fixed window; two windows make a sliding limit."""
 
     __tablename__ = "rate_window"
-    erasure: ClassVar = Erasure.KEEP
+    erasure: ClassVar = Erasure.DELETE
 
     bucket: str = Field(primary_key=True)
     window_start: datetime = Field(primary_key=True, sa_type=Utc)

@@ -1,5 +1,6 @@
 """Summaries: which period is due, that it is posted once, and what it says."""
 
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 
 import pytest
@@ -11,6 +12,7 @@ from shared.deliver.war_room import describe
 from shared.derive.rollups import count_feedback
 from shared.guard.privacy import VisitorHasher
 from shared.identifiers import new_id
+from shared.ingest.erasure import Eraser
 from shared.ingest.intake_meter import IntakeMeter
 from shared.jobs.context import JobContext
 from shared.jobs.job_functions import plan_reports, post_due_reports
@@ -30,7 +32,7 @@ def war_room(settings):
 def context(settings, clock, store) -> JobContext:
     clock.move_to(WEDNESDAY)
     hasher = VisitorHasher(settings, store, clock)
-    return JobContext(settings, clock, store, IntakeMeter(clock), hasher)
+    return JobContext(settings, clock, store, IntakeMeter(clock), hasher, Eraser(settings, clock, store, b"key"))
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def only_docs(context, settings):
     """One site with traffic on every day of the last three weeks."""
     one = settings.model_copy(update={"sites": settings.sites[:1]})
     vars(one).pop("_sites_by_key", None)  # the copy brings along what was cached
-    return JobContext(one, context.clock, context.store, context.meter, context.hasher)
+    return replace(context, settings=one)
 
 
 async def add(store, *rows):

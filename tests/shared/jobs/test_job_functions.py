@@ -1,11 +1,13 @@
 """The jobs, called directly."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from sqlmodel import select
 
 from shared.guard.privacy import VisitorHasher
+from shared.ingest.erasure import Eraser
 from shared.ingest.intake_meter import IntakeMeter
 from shared.jobs import job_functions as jobs
 from shared.jobs.context import JobContext
@@ -21,13 +23,15 @@ from shared.store.models import (
     Rollup,
     SignInLink,
 )
+from tests.shared.decide.people import KEY
 from tests.shared.decide.test_alert_rules import make_rule
 
 
 @pytest.fixture
 def context(settings, clock, store) -> JobContext:
     meter = IntakeMeter(clock)
-    return JobContext(settings, clock, store, meter, VisitorHasher(settings, store, clock))
+    eraser = Eraser(settings, clock, store, KEY)
+    return JobContext(settings, clock, store, meter, VisitorHasher(settings, store, clock), eraser)
 
 
 async def add(store, *rows):
@@ -82,7 +86,7 @@ async def test_due_questions_are_handed_to_delivery_once(context):
 async def test_nobody_is_asked_while_asking_is_off(context, settings):
     await add(context.store, *make_due_prompt(context.clock.now()))
     off = settings.model_copy(update={"prompts": settings.prompts.model_copy(update={"enabled": False})})
-    quiet = JobContext(off, context.clock, context.store, context.meter, context.hasher)
+    quiet = replace(context, settings=off)
     assert await jobs.send_due_prompts(quiet) == 0
 
 
@@ -107,7 +111,7 @@ async def test_alerts_of_the_intake_are_checked(context, settings):
     await context.meter.flush(context.store)
     rule = make_rule(kpi="intake_error_rate", threshold=0.001, window_hours=1, hold_minutes=0)
     watched = settings.model_copy(update={"alerts": [rule]})
-    watching = JobContext(watched, context.clock, context.store, context.meter, context.hasher)
+    watching = replace(context, settings=watched)
     assert await jobs.check_alerts(watching) == 1
     (row,) = await all_of(context.store, OutboxMessage)
     assert parse_message(row.payload).figure.value == 1.0
