@@ -9,7 +9,10 @@ BODY_LIMIT = 65536
 
 @dataclass(frozen=True)
 class Case:
-    """`body`: bytes and texts as they are, everything else as JSON. `stored` are the rows that come of it."""
+    """`body`: bytes and texts as they are, everything else as JSON. `stored` are the rows that come of it.
+
+    `drop` is the reason under which what was left out must be counted.
+    """
 
     name: str
     status: int
@@ -18,6 +21,7 @@ class Case:
     method: str = "POST"
     path: str = "/track"
     headers: Mapping[str, str] = field(default_factory=dict)
+    drop: str | None = None
 
 
 HOSTILE_TEXTS = (

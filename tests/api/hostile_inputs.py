@@ -142,7 +142,7 @@ def type_cases() -> list[Case]:
         *(Case(f"events {events!r}", 400, {"site": "docs", "events": events}) for events in (None, {}, "x", 1)),
         *(Case(f"site {site!r}", 400, {"site": site, "events": [make_event()]}) for site in (None, 5, "", ["docs"])),
         *(
-            Case(f"unknown site {site!r}", 202, {"site": site, "events": [make_event()]})
+            Case(f"unknown site {site!r}", 202, {"site": site, "events": [make_event()]}, drop="unknown_site")
             for site in ("nowhere", "DOCS", "docs ", "docs\n", "__proto__", "demo", "../docs")
         ),
         *(
@@ -153,7 +153,7 @@ def type_cases() -> list[Case]:
         Case("zone as a path", 202, batch(make_event(), person="person-0002", zone="../../etc/passwd"), stored=1),
         Case("a step beyond the last", 400, batch(make_event("sequence_step", sequence="s", step=4, steps=3))),
         Case("an exposure without variant", 400, batch(make_event("exposure", experiment="e"))),
-        Case("one good, one bad", 202, batch(make_event(), {"id": 5}), stored=1),
+        Case("one good, one bad", 202, batch(make_event(), {"id": 5}), stored=1, drop="invalid"),
         Case("the same id twice", 202, batch(*[make_event()] * 2), stored=1),
         Case("a flat event", 202, {"site": "docs", **make_event()}, stored=1),
         Case("year 1970", 202, batch(make_event(at=0)), stored=1),
@@ -176,6 +176,18 @@ def text_cases() -> list[Case]:
         Case("text as property key", 202, batch(make_event(props={t[:60]: 1 for t in HOSTILE_TEXTS})), stored=1)
     )
     return cases
+
+
+GPC = {"Sec-GPC": "1"}
+FORWARDED = ("Forwarded", "X-Real-IP", "X-Client-IP", "True-Client-IP", "CF-Connecting-IP", "X-Forwarded-Host")
+STRANGE_ORIGINS = (
+    "https://docs.example.evil.example",
+    "https://docs.example@evil.example",
+    "file://",
+    "chrome-extension://abc",
+    "https://[::1",
+    "x" * 3000,
+)
 
 
 def header_cases() -> list[Case]:
@@ -207,11 +219,14 @@ def header_cases() -> list[Case]:
         ),
         Case("beacon", 202, body(), 1, headers={"Content-Type": "text/plain;charset=UTF-8"}),
         *(Case(f"key {key[:12]!r}", 401, GOOD, headers={"Authorization": key}) for key in keys),
-        Case("GPC", 202, body(), headers={"Sec-GPC": "1"}),
-        Case("DNT", 202, body(), headers={"DNT": "1"}),
+        Case("GPC", 202, body(), headers={"Sec-GPC": "1"}, drop="gpc"),
+        Case("DNT", 202, body(), headers={"DNT": "1"}, drop="dnt"),
+        Case("GPC and DNT", 202, body(), headers={"Sec-GPC": "1", "DNT": "1"}, drop="gpc"),
+        Case("GPC with a consented id", 202, batch(make_event(), person="person-0003"), 0, headers=GPC, drop="gpc"),
+        Case("GPC in words", 202, body(), 1, headers={"Sec-GPC": "yes"}),
         Case("DNT 0", 202, body(), 1, headers={"DNT": "0"}),
         *(
-            Case(f"agent {agent!r}", 202, body(), headers={"User-Agent": agent})
+            Case(f"agent {agent!r}", 202, body(), headers={"User-Agent": agent}, drop="bot")
             for agent in ("", "Googlebot/2.1 (+http://www.google.com/bot.html)", "Mozilla/5.0")
         ),
         Case("agent of 8000", 202, body(), 1, headers={"User-Agent": "Mozilla/5.0 (X11) " + "x" * 8000}),
@@ -226,6 +241,16 @@ def header_cases() -> list[Case]:
             1,
             headers={"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
         ),
+        *(
+            Case(f"forwarded by {name}", 202, body(), 1, headers={name: "for=1.2.3.4;proto=https, evil"})
+            for name in FORWARDED
+        ),
+        *(Case(f"origin {origin[:30]}", 202, body(), 1, headers={"Origin": origin}) for origin in STRANGE_ORIGINS),
+        Case("a referrer with secrets", 202, body(), 1, headers={"Referer": "https://u:p@docs.example/?token=1#x"}),
+        Case("languages without end", 202, body(), 1, headers={"Accept-Language": "en;q=0.1," * 500}),
+        Case("a range", 202, body(), 1, headers={"Range": "bytes=0-" + "9" * 30}),
+        Case("if modified in the year 99999", 202, body(), 1, headers={"If-Modified-Since": "Mon, 99 Foo 99999"}),
+        Case("an answer as XML only", 202, body(), 1, headers={"Accept": "application/xml;q=x"}),
         Case("unknown expectation", 417, body(), headers={"Expect": "a miracle"}),
         Case("method override", 202, body(), 1, headers={"X-HTTP-Method-Override": "DELETE"}),
     ]

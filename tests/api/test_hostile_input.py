@@ -3,16 +3,27 @@
 import logging
 
 import pytest
+from sqlmodel import select
 from yarl import URL
 
 from shared.store.models import Event, Feedback
 from tests.api.hostile_case import Case
 from tests.api.hostile_feedback import make_words
 from tests.api.hostile_inputs import GROUPS
+from tests.api.hostile_repeats import repeats
 from tests.api.raw_requests import RAW_REQUESTS, RawRequest
 from tests.api.running_api import RunningApi, make_event
 
-FEWEST = 60
+# The fewest cases of each kind; the foreign protocols bring their own.
+FEWEST = {
+    "JSON and encoding": (60, ("json", "feedback-json")),
+    "sizes": (12, ("sizes",)),
+    "types and times": (70, ("types", "feedback-fields")),
+    "hostile text": (60, ("texts", "feedback-texts")),
+    "headers, CORS and privacy": (40, ("headers", "feedback-headers")),
+    "methods and paths": (25, ("addresses",)),
+}
+FEWEST_RAW, FEWEST_REPEATS, FEWEST_TOGETHER = 30, 6, 300
 
 
 @pytest.fixture
@@ -26,10 +37,18 @@ def limit_settings() -> dict[str, object]:
     return dict.fromkeys(("track_per_minute", "feedback_overall_minute", *names), 1_000_000)
 
 
-def test_there_are_enough_cases() -> None:
+@pytest.mark.parametrize("kind", FEWEST)
+def test_there_are_enough_cases_of_each_kind(kind: str) -> None:
+    fewest, groups = FEWEST[kind]
+    assert sum(len(GROUPS[group]()) for group in groups) >= fewest
+
+
+def test_there_are_enough_cases_together() -> None:
     names = [f"{group}: {case.name}" for group, cases in GROUPS.items() for case in cases()]
     assert len(names) == len(set(names))
-    assert len(names) + len(RAW_REQUESTS) >= FEWEST
+    assert len(RAW_REQUESTS) >= FEWEST_RAW
+    assert len(repeats()) >= FEWEST_REPEATS
+    assert len(names) + len(RAW_REQUESTS) + len(repeats()) >= FEWEST_TOGETHER
 
 
 @pytest.mark.parametrize("group", GROUPS)
@@ -47,6 +66,7 @@ async def problems_of(api: RunningApi, case: Case) -> list[str]:
     """What is wrong with the answer, with what was stored, and with the next good event."""
     table = Feedback if case.path == "/feedback" else Event
     before = await api.count(table)
+    dropped = api.runtime.meter.totals["drop", case.drop or ""]
     answer = await api.ask(case.method, str(URL(case.path, encoded=True)), case.body, case.headers)
     stored = await api.count(table) - before
     problems = []
@@ -54,6 +74,8 @@ async def problems_of(api: RunningApi, case: Case) -> list[str]:
         problems.append(f"answered {answer.status}, not {case.status}: {answer.body[:200]!r}")
     if stored != case.stored:
         problems.append(f"stored {stored}, not {case.stored}")
+    if case.drop is not None and api.runtime.meter.totals["drop", case.drop] != dropped + 1:
+        problems.append(f"not counted as {case.drop}")
     if "Set-Cookie" in answer.headers:
         problems.append("a cookie was set")
     return problems + (await problems_afterwards(api) if table is Event else await no_words_afterwards(api))
@@ -93,3 +115,28 @@ async def raw_problems_of(api: RunningApi, request: RawRequest) -> list[str]:
     if b"aiohttp" in answer or b"Traceback" in answer:
         problems.append("the answer says what we are made of")
     return problems + await problems_afterwards(api)
+
+
+async def test_what_comes_again_is_stored_once(api: RunningApi, caplog: pytest.LogCaptureFixture) -> None:
+    wrong = []
+    for repeat in repeats():
+        table = Feedback if repeat.table == "feedback" else Event
+        before = await api.count(table)
+        answers = [answer.status for answer in await repeat.play(api)]
+        stored = await api.count(table) - before
+        if sorted(answers) != sorted(repeat.statuses) or stored != repeat.stored:
+            wrong.append(f"{repeat.name}: answered {answers}, stored {stored}")
+    assert wrong == []
+    assert [record for record in caplog.records if record.levelno >= logging.ERROR] == []
+
+
+async def test_the_first_body_under_an_id_is_kept(api: RunningApi) -> None:
+    event, words = make_event(page="/first"), make_words(text="The first words")
+    await api.track(event)
+    await api.track({**event, "page": "/second", "name": "click"})
+    for text in ("The first words", "Other words"):
+        await api.ask("POST", "/feedback", {**words, "text": text})
+    (stored,) = await api.events()
+    assert (stored.name, stored.page) == ("page_view", "/first")
+    async with api.runtime.store.read() as session:
+        assert list((await session.execute(select(Feedback.text))).scalars()) == ["The first words"]

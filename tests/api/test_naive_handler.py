@@ -1,4 +1,4 @@
-"""The table of hostile inputs bites: a handler as one writes it in five minutes fails a good part of it."""
+"""The table of hostile inputs bites: a handler as one writes it in five minutes fails over a quarter of it."""
 
 import json
 import sqlite3
@@ -13,7 +13,7 @@ from yarl import URL
 from tests.api.hostile_inputs import GROUPS
 from tests.api.running_api import BROWSER
 
-FEWEST_CAUGHT = 60
+SHARE_CAUGHT = 0.25
 
 
 class NaiveIntake:
@@ -55,16 +55,17 @@ async def status_of(client: TestClient[Any, Any], case: Any) -> int:
 
 async def test_a_naive_handler_fails_many(naive: tuple[NaiveIntake, TestClient[Any, Any]]) -> None:
     intake, client = naive
-    wrong, broken = [], []
+    tried, wrong, broken = 0, [], []
     for group, cases in GROUPS.items():
         for case in cases():
             if case.path != "/track":
                 continue
+            tried += 1
             before = intake.count()
             status = await status_of(client, case)
             if status != case.status or intake.count() - before != case.stored:
                 wrong.append(f"{group}: {case.name}")
             if status == 500:
                 broken.append(case.name)
-    assert len(wrong) >= FEWEST_CAUGHT, wrong
+    assert len(wrong) > SHARE_CAUGHT * tried, (tried, wrong)
     assert len(broken) >= 20, broken
