@@ -22,7 +22,8 @@ async def stream_person(session: AsyncSession, key: bytes, person_id: str) -> As
     subject = await load_subject(session, key, person_id)
     opening = "{"
     for table, belongs in ROWS_OF_A_PERSON.items():
-        columns = [table.__table__.columns[name] for name in exported_columns(str(table.__tablename__))]  # type: ignore[attr-defined]
+        handed_out = exported_columns(str(table.__tablename__))
+        columns = [column for column in table.__table__.columns if column.key in handed_out]  # type: ignore[attr-defined]
         if not columns:
             continue
         yield f"{opening}{json.dumps(table.__tablename__)}:["
