@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
+from shared.derive.rollups.intake import COVERAGE, SCHEMA
+
 Unit = Literal["count", "share", "score", "ms", "compound"]
 Direction = Literal["up", "down", "none"]
 
@@ -40,6 +42,7 @@ class Kpi:
     lower: Part | None = None
     quantile: float | None = None
     whole_installation: bool = False  # about Warroom itself, not about one site
+    latest: bool = False  # a state: of the newest day up to the end of the period that has one, however long ago
 
     @property
     def measures(self) -> frozenset[str]:
@@ -162,6 +165,29 @@ KPIS: dict[str, Kpi] = _by_name(
             "no feedback with a scored text or a score in this period",
             Part("negative"),
             Part("judged"),
+        ),
+        Kpi(
+            "schema_validity",
+            "Events as declared",
+            "share",
+            "up",
+            "Events that are in the catalogue and as it declares them, divided by all events that no other rule left "
+            "out. Repeats count too.",
+            "no events in this period",
+            Part(SCHEMA, key="declared"),
+            Part(SCHEMA),
+        ),
+        Kpi(
+            "coverage",
+            "Elements covered",
+            "share",
+            "up",
+            "Links, buttons, forms and tutorial steps that yield a declared event, divided by all that the last run of "
+            "warroom coverage found, up to the end of the period.",
+            "warroom coverage has not been run for this site",
+            Part(COVERAGE, key="covered"),
+            Part(COVERAGE, key="element"),
+            latest=True,
         ),
         Kpi(
             "intake_error_rate",

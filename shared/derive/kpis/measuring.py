@@ -63,13 +63,15 @@ def find_kpi(name: str) -> Kpi:
 async def measure(session: AsyncSession, kpi: str, site: str, start: date, end: date) -> Measured:
     """The metric over the site's local days `start` to `end`, both included."""
     found = find_kpi(kpi)
-    return compute(found, await _load(session, found, _within_days(start, end), site))
+    days = _within_days(start, end)
+    return compute(found, await _load(session, found, days, site, newest=col(Rollup.local_day) <= end))
 
 
 async def measure_between(session: AsyncSession, kpi: str, site: str, since: datetime, until: datetime) -> Measured:
     """The metric over the hours that begin at or after `since` and before `until`."""
     found = find_kpi(kpi)
-    return compute(found, await _load(session, found, _within_hours(since, until), site))
+    hours = _within_hours(since, until)
+    return compute(found, await _load(session, found, hours, site, newest=col(Rollup.hour) < until))
 
 
 async def series(
@@ -246,8 +248,24 @@ def _midnight(day: date) -> datetime:
     return datetime.fromisoformat(f"{day.isoformat()}T00:00:00+00:00")
 
 
-async def _load(session: AsyncSession, kpi: Kpi, period: ColumnElement[bool], site: str) -> list[Sum]:
+async def _load(
+    session: AsyncSession, kpi: Kpi, period: ColumnElement[bool], site: str, newest: ColumnElement[bool]
+) -> list[Sum]:
+    if kpi.latest:
+        day = await _newest_day(session, kpi, site, newest)
+        if day is None:
+            return []
+        period = _within_days(day, day)
     return await _load_sums(session, sorted(kpi.measures), period, _site_of(kpi, site))
+
+
+async def _newest_day(session: AsyncSession, kpi: Kpi, site: str, until: ColumnElement[bool]) -> date | None:
+    """The last local day that has the metric."""
+    measured = select(col(Rollup.local_day)).where(
+        col(Rollup.site) == _site_of(kpi, site), col(Rollup.measure).in_(sorted(kpi.measures)), until
+    )
+    newest = measured.order_by(col(Rollup.hour).desc(), col(Rollup.local_day).desc()).limit(1)
+    return (await session.execute(newest)).scalars().first()
 
 
 async def _load_sums(

@@ -4,7 +4,9 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
+from shared.config import SiteSettings
 from shared.derive import kpis
+from shared.derive.coverage import CoverageRun, load_last_run, store_run
 from shared.errors import InvalidInput
 from shared.messages import Figure
 from shared.store.database import Store
@@ -207,3 +209,31 @@ async def test_days_before_the_site_was_counted_are_nothing_to_compare_with(stor
     async with store.read() as session:
         week = await kpis.figure(session, "page_views", "docs", DAY - timedelta(days=1), DAY)
     assert (week.value, week.previous) == (50, None)
+
+
+async def test_validity_is_the_share_of_events_as_declared(store):
+    judged = {"declared": 90, "undeclared": 6, "invalid": 4}
+    await insert(store, *(make_rollup("schema", count, key=key) for key, count in judged.items()))
+    assert await measured(store, "schema_validity") == kpis.Measured(0.9, 90, 100, 100)
+
+
+async def test_coverage_is_that_of_the_newest_run_however_long_ago(store):
+    site = SiteSettings(key="docs", name="Docs", hosts=[])
+    runs = ((NOON - timedelta(days=40), 10, ["a"]), (NOON, 20, ["a", "b"]), (NOON + timedelta(hours=1), 20, ["b"]))
+    for when, elements, missed in runs:
+        await store.writer.run(lambda session, w=when, e=elements, m=missed: store_run(session, site, e, m, w))
+    assert await measured(store, "coverage") == kpis.Measured(0.95, 19, 20, 20)
+    assert (await measured(store, "coverage", DAY + timedelta(days=5), DAY + timedelta(days=6))).value == 0.95
+    assert (await measured(store, "coverage", DAY - timedelta(days=9), DAY - timedelta(days=2))).value == 0.9
+    never = await measured(store, "coverage", DAY - timedelta(days=60), DAY - timedelta(days=50))
+    assert never.reason == "warroom coverage has not been run for this site"
+    async with store.read() as session:
+        points = await kpis.series(session, "coverage", "docs", DAY - timedelta(days=1), DAY)
+        hours = await kpis.measure_between(
+            session, "coverage", "docs", NOON + timedelta(days=1), NOON + timedelta(days=2)
+        )
+        last = await load_last_run(session, "docs")
+        assert await load_last_run(session, "blog") is None
+    assert [point.value for point in points] == [None, 0.95]
+    assert hours.value == 0.95
+    assert last == CoverageRun(DAY, 20, 19, ["b"])
