@@ -30,6 +30,7 @@ class RetentionSettings(Section):
     outbox_days: Days
     audit_days: Days
     alert_days: Days
+    external_event_days: Days
     due_report_days: Days
     spend_days: Days
     batch_rows: Positive
