@@ -5,21 +5,18 @@ inserted, deduplicated and counted together, and every sender hears how many of 
 """
 
 import asyncio
-from collections import defaultdict, deque
-from collections.abc import Mapping, Sequence
+from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.derive.rollups import KnownKeys, count_events
+from shared.derive.rollups import KnownKeys, storing_steps
 from shared.errors import CannotStore, WarroomError
 from shared.store.database import Store
-from shared.store.dialect import insert_new
-from shared.store.models import Event
+from shared.store.event_tables import EventTables, Row, Steps, run_in_session, tables_for, tables_of
 
-Row = Mapping[str, Any]
 ROWS_AT_ONCE = 1000
 UNITS_AT_ONCE_ON_POSTGRESQL = 2  # SQLite has one writer anyway
 
@@ -39,6 +36,7 @@ class EventGroups:
 
     def __init__(self, store: Store, most_waiting: int) -> None:
         self._store = store
+        self._tables = tables_for(store.writing_engine.dialect)
         self._most_waiting = most_waiting
         self._units_at_once = UNITS_AT_ONCE_ON_POSTGRESQL if store.is_postgresql else 1
         self._waiting: deque[_Waiting] = deque()
@@ -67,7 +65,7 @@ class EventGroups:
         while self._waiting:
             group: list[_Waiting] = []
             try:
-                await self._store.writer.run(partial(self._store_group, group))
+                await self._store.writer.run_steps(partial(self._steps, group))
             except WarroomError as error:
                 _refuse(group or self._take_all(), error)
             except Exception as error:  # one sender's rows must not cost the others theirs
@@ -80,10 +78,10 @@ class EventGroups:
                     if not waiting.done.done():
                         waiting.done.set_result(waiting.new)
 
-    async def _store_group(self, group: list[_Waiting], session: AsyncSession) -> None:
-        if not group:  # the unit may be tried again
+    def _steps(self, group: list[_Waiting]) -> Steps[None]:
+        if not group:  # they may be tried again
             group.extend(self._take_some())
-        await store_together(session, group, self._known)
+        return store_together(self._tables, group, self._known)
 
     def _take_some(self) -> list[_Waiting]:
         taken: list[_Waiting] = []
@@ -105,7 +103,7 @@ class EventGroups:
         for waiting in group:
             alone = [waiting]
             try:
-                await self._store.writer.run(partial(self._store_group, alone))
+                await self._store.writer.run_steps(partial(self._steps, alone))
             except Exception as own_error:  # handed to its sender
                 _refuse(alone, own_error)
             else:
@@ -122,20 +120,19 @@ def _refuse(group: Sequence[_Waiting], error: Exception) -> None:
 async def store_alone(session: AsyncSession, site: str, rows: Sequence[Row]) -> int:
     """How many rows were new, in the caller's unit."""
     waiting = _Waiting(site, rows)
-    await store_together(session, [waiting], KnownKeys())
+    await run_in_session(session, store_together(tables_of(session), [waiting], KnownKeys()))
     return waiting.new
 
 
-async def store_together(session: AsyncSession, group: Sequence[_Waiting], known: KnownKeys) -> None:
+def store_together(tables: EventTables, group: Sequence[_Waiting], known: KnownKeys) -> Steps[None]:
     """Inserts the rows whose id is new and counts them; of an id sent twice the first row is kept."""
-    by_site: dict[str, dict[str, tuple[_Waiting, Row]]] = defaultdict(dict)
+    by_site: dict[str, dict[str, tuple[_Waiting, Row]]] = {}
     for waiting in group:
         waiting.new = 0
+        owned = by_site.setdefault(waiting.site, {})
         for row in waiting.rows:
-            by_site[waiting.site].setdefault(row["event_id"], (waiting, row))
+            owned.setdefault(row["event_id"], (waiting, row))
     for site, owned in sorted(by_site.items()):
-        fresh = await insert_new(session, Event, [row for _, row in owned.values()], ["site", "event_id"])
+        fresh = yield from storing_steps(tables, site, [row for _, row in owned.values()], known)
         for row in fresh:
             owned[row["event_id"]][0].new += 1
-        if fresh:
-            await count_events(session, site, fresh, known)

@@ -17,7 +17,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from shared.config import Settings
 from shared.errors import CannotStore, StartRefused
 from shared.store import dialect
-from shared.store.writer import ERASED, PostgresWriter, SqliteWriter, Writer
+from shared.store.postgres_writer import PostgresWriter
+from shared.store.sqlite_writer import SqliteWriter, WritingConnection
+from shared.store.writer import ERASED, Writer
 
 logger = logging.getLogger(__name__)
 
@@ -65,12 +67,16 @@ class Store:
     async def _empty_wal(self) -> None:
         for _ in range(WAL_TRIES):
             try:
-                if await dialect.truncate_wal(self.writing_engine):
+                if await self._truncate_wal():
                     return
             except Exception as error:  # tried again below
                 logger.warning("the WAL could not be emptied: %s", type(error).__name__)
             await asyncio.sleep(WAL_PAUSE_SECONDS)  # a reader still looks at the old state
         logger.warning("the WAL is still read by somebody; it is emptied at the next checkpoint")
+
+    async def _truncate_wal(self) -> bool:
+        """Between two batches: it can run beside no transaction of the one writing connection."""
+        return isinstance(self.writer, SqliteWriter) and await self.writer.run_alone(dialect.truncate_wal)
 
     async def ping(self) -> None:
         """Raises when the store cannot be read."""
@@ -79,9 +85,10 @@ class Store:
 
     async def close(self) -> None:
         """Commits what waits, then lets go of the file or the pool."""
-        await self.writer.close()
         if self._cleaning is not None:
             await asyncio.wait([self._cleaning], timeout=CLEANING_SECONDS)
+        await self.writer.close()
+        if self._cleaning is not None:
             self._cleaning.cancel()  # closing the last connection empties the WAL too
         await self.writing_engine.dispose()
         if self._reading is not self.writing_engine:
@@ -112,11 +119,15 @@ def _unusable(data_dir: Path, error: OSError) -> StartRefused:
     )
 
 
-def open_engines(settings: Settings) -> tuple[AsyncEngine, AsyncEngine]:
-    """The engine that writes and the one that reads; a logged error never shows the values of a statement."""
+def open_engines(settings: Settings, connection: WritingConnection | None = None) -> tuple[AsyncEngine, AsyncEngine]:
+    """The engine that writes and the one that reads; a logged error never shows the values of a statement.
+
+    `connection` hears of the one that writes a SQLite file.
+    """
     if settings.uses_sqlite:
         url = f"sqlite+aiosqlite:///{settings.store.data_dir / DATABASE_FILE}"
-        writing = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True)
+        shared = {"factory": (connection or WritingConnection()).open, "check_same_thread": False}
+        writing = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True, connect_args=shared)
         reading = create_async_engine(url, pool_size=4, max_overflow=4, hide_parameters=True)
         dialect.prepare_sqlite(writing, writes=True)
         dialect.prepare_sqlite(reading, writes=False)
@@ -141,10 +152,11 @@ def open_engines(settings: Settings) -> tuple[AsyncEngine, AsyncEngine]:
 
 def open_store(settings: Settings, lock: IO[str] | None = None) -> Store:
     """The store of this process. On SQLite `lock` is the one from `own_data_dir`."""
-    writing, reading = open_engines(settings)
+    connection = WritingConnection()
+    writing, reading = open_engines(settings, connection)
     writer: Writer
     if settings.uses_sqlite:
-        writer = SqliteWriter(writing, settings.store.queue_limit, settings.store.batch_limit)
+        writer = SqliteWriter(writing, connection, settings.store.queue_limit, settings.store.batch_limit)
     else:
         writer = PostgresWriter(writing, settings.store.queue_limit)
     return Store(writing, reading, writer, lock)

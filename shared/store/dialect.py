@@ -1,11 +1,12 @@
 """The only place where SQLite and PostgreSQL differ in words."""
 
+import sqlite3
 from collections.abc import Mapping, Sequence
 from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Table, event, select, text
+from sqlalchemy import Dialect, Table, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
@@ -13,7 +14,6 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 from sqlmodel import SQLModel
 
-Row = Mapping[str, Any]  # values by column
 MIGRATION_LOCK = 7_231_001
 BUSY_MS = 2000  # waited for a lock of another program; then its senders hear "try again"
 
@@ -28,28 +28,6 @@ async def insert_if_new(session: AsyncSession, row: SQLModel) -> bool:
     """Inserts the row unless a unique key is taken already; whether it was inserted."""
     result = await session.execute(insert_for(session, type(row)).values(**_values(row)).on_conflict_do_nothing())
     return bool(result.rowcount == 1)  # type: ignore[attr-defined]
-
-
-async def insert_new(
-    session: AsyncSession, table: type[SQLModel], rows: Sequence[Row], unique: Sequence[str]
-) -> list[Row]:
-    """Inserts the rows whose unique columns are free, in one or two statements; gives those rows back."""
-    if not rows:
-        return []
-    columns = table.__table__  # type: ignore[attr-defined]
-    keys = [columns.c[name] for name in unique]
-    if session.get_bind().dialect.name == "postgresql":
-        statement = postgresql.insert(columns).on_conflict_do_nothing().returning(*keys)
-        new = {tuple(row) for row in await session.execute(statement, [dict(row) for row in rows])}
-        return [row for row in rows if tuple(row[name] for name in unique) in new]
-    # One connection writes, so nothing comes between the look and the insert; and executemany without
-    # RETURNING keeps one prepared statement, whatever the number of rows.
-    same = [key.in_({row[name] for row in rows}) for key, name in zip(keys, unique, strict=True)]
-    taken = {tuple(row) for row in await session.execute(select(*keys).where(*same))}
-    fresh = [row for row in rows if tuple(row[name] for name in unique) not in taken]
-    if fresh:
-        await session.execute(_plain_insert(columns), [dict(row) for row in fresh])
-    return fresh
 
 
 def _values(row: SQLModel) -> dict[str, Any]:
@@ -72,11 +50,6 @@ async def add_up(
 
 
 # Built once: on the hot path building a statement costs more than running it.
-@lru_cache(maxsize=64)
-def _plain_insert(columns: Table) -> Any:
-    return sqlite.insert(columns)
-
-
 @lru_cache(maxsize=64)
 def _adding_insert(columns: Table, add: tuple[str, ...], dialect: str) -> Any:
     statement: Any = postgresql.insert(columns) if dialect == "postgresql" else sqlite.insert(columns)
@@ -111,21 +84,17 @@ async def lock_for_migration(connection: AsyncConnection) -> None:
         await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
 
 
-async def truncate_wal(engine: AsyncEngine) -> bool:
+def truncate_wal(connection: sqlite3.Connection) -> bool:
     """Moves SQLite's WAL into the file and empties it, so that erased rows are in neither; False while readers use it.
 
-    Runs beside any transaction on the one writing connection, which the pool hands out between two batches.
+    On the writing connection, outside of a transaction.
     """
-    async with engine.connect() as connection:
-        driver: Any = (await connection.get_raw_connection()).driver_connection  # begins no transaction
-        await driver.execute("PRAGMA busy_timeout=0")  # intake must not wait for a long reader
-        try:
-            cursor = await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            busy, _, _ = await cursor.fetchone()
-            await cursor.close()
-        finally:
-            await driver.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-        return not busy
+    connection.execute("PRAGMA busy_timeout=0")  # intake must not wait for a long reader
+    try:
+        busy, _, _ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()[0]
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    return not busy
 
 
 # The first letters of what PostgreSQL says when it is away: connection lost, no resources, stopping or starting,

@@ -1,7 +1,7 @@
 """Counters per site, hour and key, moved in the transaction of their cause and rebuilt from raw rows."""
 
 from shared.derive.rollups.counting import OTHER_KEY, KnownKeys, Tally, hour_of, stored_keys
-from shared.derive.rollups.events import count_events
+from shared.derive.rollups.events import count_events, storing_steps
 from shared.derive.rollups.feedback import count_feedback
 from shared.derive.rollups.intake import INTAKE_MEASURES
 from shared.derive.rollups.rebuilding import rebuild
@@ -18,6 +18,7 @@ __all__ = [
     "hour_of",
     "rebuild",
     "stored_keys",
+    "storing_steps",
     "uncount_events",
     "uncount_visits",
 ]

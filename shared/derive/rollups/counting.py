@@ -7,9 +7,9 @@ from typing import Any
 
 from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col, select
+from sqlmodel import col
 
-from shared.store.dialect import add_up
+from shared.store.event_tables import EventTables, Steps, run_in_session, tables_of
 from shared.store.models import Rollup
 
 OTHER_KEY = "(other)"
@@ -65,14 +65,18 @@ class Tally:
         cell[1] += total
 
     async def store(self, session: AsyncSession, known: KnownKeys | None = None) -> None:
+        """Moves the rows in the unit of a session."""
+        await run_in_session(session, self.move(tables_of(session), known))
+
+    def move(self, tables: EventTables, known: KnownKeys | None = None) -> Steps[None]:
         """Moves the rows; keys beyond the daily bound of an open measure are counted together."""
-        taken = await self._keys_taken(session, known or KnownKeys())
-        bounded: dict[Cell, list[float]] = defaultdict(lambda: [0, 0.0])
+        taken = yield from self._keys_taken(tables, known or KnownKeys())
+        bounded: dict[Cell, list[float]] = {}
         for (measure, hour, day, key), (count, total) in self._counts.items():
-            cell = bounded[measure, hour, day, _bound(taken.get((measure, day)), key)]
+            cell = bounded.setdefault((measure, hour, day, _bound(taken.get((measure, day)), key)), [0, 0.0])
             cell[0] += count
             cell[1] += total
-        await add_up(session, Rollup, self._rows(bounded), ["count", "total"])
+        yield from tables.add_rollups(self._rows(bounded))
 
     async def take_back(self, session: AsyncSession) -> None:
         """Takes out what was added here; a key that has no row of its own was counted with the others.
@@ -90,7 +94,7 @@ class Tally:
             cell = taken_back[measure, hour, day, key]
             cell[0] -= count
             cell[1] -= total
-        await add_up(session, Rollup, self._rows(taken_back), ["count", "total"])
+        await run_in_session(session, tables_of(session).add_rollups(self._rows(taken_back)))
         await _remove_empty(session, self.site, taken_back)
 
     def _rows(self, cells: Mapping[Cell, Sequence[float]]) -> list[dict[str, Any]]:
@@ -108,17 +112,17 @@ class Tally:
             if count or total
         ]
 
-    async def _keys_taken(self, session: AsyncSession, known: KnownKeys) -> dict[tuple[str, date], set[str]]:
+    def _keys_taken(self, tables: EventTables, known: KnownKeys) -> Steps[dict[tuple[str, date], set[str]]]:
         """The known keys of each open measure and day; looked up only when one of ours is not among them."""
-        asked: dict[tuple[str, date], set[str]] = defaultdict(set)
+        asked: dict[tuple[str, date], set[str]] = {}
         for measure, _, day, key in self._counts:
             if measure in OPEN_MEASURES:
-                asked[measure, day].add(key)
+                asked.setdefault((measure, day), set()).add(key)
         taken = {}
         for (measure, day), keys in asked.items():
             have = taken[measure, day] = known.of(self.site, measure, day)
             if len(have) < KEYS_PER_DAY and not keys <= have:
-                have.update(await stored_keys(session, self.site, measure, day))
+                have.update((yield from tables.keys(self.site, measure, day, _hours_around(day), OTHER_KEY)))
         return taken
 
 
@@ -136,18 +140,15 @@ async def _remove_empty(session: AsyncSession, site: str, cells: Iterable[Cell])
     )
 
 
-async def stored_keys(session: AsyncSession, site: str, measure: str, day: date) -> Iterable[str]:
-    """The keys that a measure has on a local day. The bounds on the hour let the index find them."""
+async def stored_keys(session: AsyncSession, site: str, measure: str, day: date) -> set[str]:
+    """The keys that a measure has on a local day."""
+    return await run_in_session(session, tables_of(session).keys(site, measure, day, _hours_around(day), OTHER_KEY))
+
+
+def _hours_around(day: date) -> tuple[datetime, datetime]:
+    """Hours that hold a local day in every zone."""
     midnight = datetime.combine(day, time(), UTC)
-    query = select(col(Rollup.key)).where(
-        Rollup.site == site,
-        Rollup.measure == measure,
-        col(Rollup.hour) >= midnight - timedelta(days=1),
-        col(Rollup.hour) < midnight + timedelta(days=2),
-        Rollup.local_day == day,
-        Rollup.key != OTHER_KEY,
-    )
-    return (await session.execute(query.distinct())).scalars()
+    return midnight - timedelta(days=1), midnight + timedelta(days=2)
 
 
 def _bound(taken: set[str] | None, key: str) -> str:

@@ -4,21 +4,16 @@ A view and a visitor-day count once; both are attributed to the hour in which th
 that a rate over any hours never has more hits than cases.
 """
 
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime
 from typing import Any
 
-from sqlalchemy import bindparam, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.derive.rollups.counting import KnownKeys, Tally, hour_of
 from shared.event_catalogue import CLICK, CONVERSION, ENGAGEMENT, EXPOSURE, PAGE_VIEW, SEQUENCE_STEP
-from shared.store.dialect import insert_new
-from shared.store.models import PageView, VisitorDay
+from shared.store.event_tables import EventTables, Steps, run_in_session, tables_of
 
-VIEWS = PageView.__table__  # type: ignore[attr-defined]
-DAYS = VisitorDay.__table__  # type: ignore[attr-defined]
 EventRow = Mapping[str, Any]  # column name -> value of an `Event`
 
 
@@ -26,11 +21,26 @@ async def count_events(
     session: AsyncSession, site: str, rows: Sequence[EventRow], known: KnownKeys | None = None
 ) -> None:
     """Counts newly stored events of one site, in their order."""
+    await run_in_session(session, counting_steps(tables_of(session), site, rows, known))
+
+
+def storing_steps(tables: EventTables, site: str, rows: Sequence[EventRow], known: KnownKeys) -> Steps[list[EventRow]]:
+    """Stores the events whose id is new and counts them; gives them back. Ids within `rows` differ."""
+    fresh = yield from tables.insert_events(site, rows)
+    if fresh:
+        yield from counting_steps(tables, site, fresh, known)
+    return fresh
+
+
+def counting_steps(
+    tables: EventTables, site: str, rows: Sequence[EventRow], known: KnownKeys | None = None
+) -> Steps[None]:
+    """As `count_events`."""
     tally = Tally(site)
     count_plain(tally, rows)
-    await count_views(session, tally, rows)
-    await count_visitor_days(session, tally, rows)
-    await tally.store(session, known)
+    yield from count_views(tables, tally, rows)
+    yield from count_visitor_days(tables, tally, rows)
+    yield from tally.move(tables, known)
 
 
 def count_plain(tally: Tally, rows: Iterable[EventRow]) -> None:
@@ -65,7 +75,7 @@ def _count_step(tally: Tally, row: EventRow, hour: datetime, day: date) -> None:
         tally.add("sequence_started", hour, day, sequence)
 
 
-async def count_views(session: AsyncSession, tally: Tally, rows: Iterable[EventRow]) -> None:
+def count_views(tables: EventTables, tally: Tally, rows: Iterable[EventRow]) -> Steps[None]:
     """Views of pages that have a marked element, and those in which one was clicked.
 
     A click that overtakes its page view makes the view too.
@@ -73,15 +83,15 @@ async def count_views(session: AsyncSession, tally: Tally, rows: Iterable[EventR
     first: dict[str, EventRow] = {}
     clicked: set[str] = set()
     for row in rows:
-        if row["view"] is not None and row["marked"] and row["name"] in (PAGE_VIEW, CLICK):
+        if row["marked"] and row["view"] is not None and row["name"] in (PAGE_VIEW, CLICK):
             first.setdefault(row["view"], row)
             if row["name"] == CLICK:
                 clicked.add(row["view"])
     fresh = [_make_view(tally.site, view, first[view]) for view in sorted(first)]
-    for made in await insert_new(session, PageView, fresh, ["site", "view"]):
+    for made in (yield from tables.insert_views(tally.site, fresh)):
         tally.add("marked_view", made["hour"], made["local_day"])
     if clicked:
-        for hour, day in await _note_clicked(session, tally.site, sorted(clicked)):
+        for hour, day in (yield from tables.note_clicked(tally.site, sorted(clicked))):
             tally.add("clicked_view", hour, day)
 
 
@@ -97,27 +107,21 @@ def _make_view(site: str, view: str, row: EventRow) -> dict[str, Any]:
     }
 
 
-async def _note_clicked(session: AsyncSession, site: str, views: list[str]) -> list[tuple[datetime, date]]:
-    """Hour and day of those views in which nothing had been clicked so far."""
-    statement = update(VIEWS).where(VIEWS.c.site == site, VIEWS.c.view.in_(views), VIEWS.c.clicked.is_(False))
-    changed = await session.execute(statement.values(clicked=True).returning(VIEWS.c.hour, VIEWS.c.local_day))
-    return [(hour, day) for hour, day in changed]
-
-
-async def count_visitor_days(session: AsyncSession, tally: Tally, rows: Iterable[EventRow]) -> None:
-    """Visitors of a day, and those who reached a goal on it."""
-    found: dict[tuple[date, str], list[EventRow]] = defaultdict(list)
+def count_visitor_days(tables: EventTables, tally: Tally, rows: Iterable[EventRow]) -> Steps[None]:
+    """Visitors of a day, and those who reached a goal on it; a first conversion counts at the hour in which the day
+    began."""
+    found: dict[tuple[date, str], list[EventRow]] = {}
     for row in rows:
         if row["visitor"] is not None:
-            found[row["local_day"], row["visitor"]].append(row)
-    days = {place: _make_day(tally.site, *place, events) for place, events in sorted(found.items())}
-    made = await insert_new(session, VisitorDay, list(days.values()), ["site", "local_day", "visitor"])
+            found.setdefault((row["local_day"], row["visitor"]), []).append(row)
+    days = [_make_day(tally.site, *place, events) for place, events in sorted(found.items())]
+    made, converted = yield from tables.add_days(tally.site, days)
     for day in made:
         tally.add("visitor_day", day["hour"], day["local_day"])
         if day["converted"]:
             tally.add("converted_day", day["hour"], day["local_day"])
-        del days[day["local_day"], day["visitor"]]
-    await _add_to_days(session, tally, list(days.values()))
+    for hour, local_day in converted:
+        tally.add("converted_day", hour, local_day)
 
 
 def _make_day(site: str, day: date, visitor: str, events: Sequence[EventRow]) -> dict[str, Any]:
@@ -131,31 +135,3 @@ def _make_day(site: str, day: date, visitor: str, events: Sequence[EventRow]) ->
         "engaged_ms": sum(event["engaged_ms"] or 0 for event in events),
         "converted": any(event["name"] == CONVERSION for event in events),
     }
-
-
-async def _add_to_days(session: AsyncSession, tally: Tally, days: Sequence[Mapping[str, Any]]) -> None:
-    """Adds to visitor-days that exist; a first conversion counts at the hour in which the day began."""
-    same = (
-        DAYS.c.site == tally.site,
-        DAYS.c.local_day == bindparam("same_day"),
-        DAYS.c.visitor == bindparam("same_visitor"),
-    )
-    moved = [
-        {
-            "same_day": day["local_day"],
-            "same_visitor": day["visitor"],
-            "more_views": day["views"],
-            "more_ms": day["engaged_ms"],
-        }
-        for day in days
-        if day["views"] or day["engaged_ms"]
-    ]
-    if moved:
-        more = {"views": DAYS.c.views + bindparam("more_views"), "engaged_ms": DAYS.c.engaged_ms + bindparam("more_ms")}
-        await session.execute(update(DAYS).where(*same).values(**more), moved)
-    reach = update(DAYS).where(*same, DAYS.c.converted.is_(False)).values(converted=True).returning(DAYS.c.hour)
-    for day in days:
-        if day["converted"]:
-            place = {"same_day": day["local_day"], "same_visitor": day["visitor"]}
-            for hour in (await session.execute(reach, place)).scalars():
-                tally.add("converted_day", hour, day["local_day"])

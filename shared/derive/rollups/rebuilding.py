@@ -13,6 +13,7 @@ from shared.derive.rollups.events import count_plain, count_views, count_visitor
 from shared.derive.rollups.feedback import tally_feedback
 from shared.derive.rollups.intake import INTAKE_MEASURES
 from shared.event_catalogue import CLICK, PAGE_VIEW
+from shared.store.event_tables import run_in_session, tables_of
 from shared.store.models import Event, Feedback, PageView, Rollup, VisitorDay
 
 CHUNK = 1000
@@ -23,17 +24,17 @@ async def rebuild(session: AsyncSession, site: str, day: date) -> None:
     views = select(PageView.view).where(PageView.site == site, PageView.local_day == day)
     known_views = list((await session.execute(views)).scalars())
     await _clear(session, site, day)
-    tally = Tally(site)
+    tally, tables = Tally(site), tables_of(session)
     same_site, that_day = col(Event.site) == site, col(Event.local_day) == day
     async for rows in _events(session, same_site, that_day):
         count_plain(tally, rows)
-        await count_visitor_days(session, tally, rows)
-        await count_views(session, tally, rows)
+        await run_in_session(session, count_visitor_days(tables, tally, rows))
+        await run_in_session(session, count_views(tables, tally, rows))
     for start in range(0, len(known_views), CHUNK):
         views_of_day = col(Event.view).in_(known_views[start : start + CHUNK])
         clicks = (col(Event.name).in_((PAGE_VIEW, CLICK)), col(Event.local_day) != day)
         async for rows in _events(session, same_site, views_of_day, *clicks):
-            await count_views(session, tally, rows)
+            await run_in_session(session, count_views(tables, tally, rows))
     said = await session.execute(select(Feedback).where(Feedback.site == site, Feedback.local_day == day))
     for feedback in said.scalars():
         tally_feedback(tally, feedback)

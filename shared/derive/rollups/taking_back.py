@@ -15,6 +15,7 @@ from sqlmodel import col, select
 from shared.derive.rollups.counting import Tally
 from shared.derive.rollups.events import EventRow, count_plain, count_views
 from shared.event_catalogue import CLICK, PAGE_VIEW
+from shared.store.event_tables import run_in_session, tables_of
 from shared.store.models import Event, PageView, VisitorDay
 
 VIEWS_AT_ONCE = 500
@@ -41,7 +42,7 @@ async def uncount_visits(
     await tally.take_back(session)
     if shared:
         again = Tally(site)
-        await count_views(session, again, shared)
+        await run_in_session(session, count_views(tables_of(session), again, shared))
         await again.store(session)
 
 

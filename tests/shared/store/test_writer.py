@@ -14,7 +14,8 @@ from shared.errors import CannotStore
 from shared.store.database import DATABASE_FILE, Store
 from shared.store.dialect import insert_if_new
 from shared.store.models import StateValue
-from shared.store.writer import ERASED, SqliteWriter, note_topic
+from shared.store.sqlite_writer import SqliteWriter
+from shared.store.writer import ERASED, note_topic
 
 NOW = datetime(2026, 3, 11, tzinfo=UTC)
 

@@ -1,0 +1,107 @@
+"""How PostgreSQL stores and counts events: one array a column, one statement a table, rows in the order of
+their keys, so that replicas never deadlock."""
+
+from collections.abc import Sequence
+from datetime import date, datetime
+from typing import Any
+
+from sqlalchemy import Dialect
+
+from shared.store.event_tables.statements import Columns, Row, Steps
+from shared.store.models import Event, PageView, Rollup, VisitorDay
+
+
+class PostgresTables:
+    """Statements for a connection of asyncpg."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._events = Columns(Event, dialect, without=("id",))
+        self._views = Columns(PageView, dialect)
+        self._days = Columns(VisitorDay, dialect)
+        self._rollups = Columns(Rollup, dialect)
+        self._insert_events = _insert(
+            # In the order in which they came, so that a rebuild meets them in the same one.
+            self._events,
+            "site, event_id",
+            "DO NOTHING RETURNING event_id",
+            sort=False,
+        )
+        self._insert_views = _insert(self._views, self._views.key, "DO NOTHING RETURNING view")
+        more = "views = visitor_day.views + excluded.views, engaged_ms = visitor_day.engaged_ms + excluded.engaged_ms"
+        self._add_days = _insert(
+            # A row that was just made has no `xmax`; one that was there has that of this transaction.
+            self._days,
+            self._days.key,
+            f"DO UPDATE SET {more} RETURNING local_day, visitor, xmax = 0",
+        )
+        counts = "count = rollup.count + excluded.count, total = rollup.total + excluded.total"
+        self._add_rollups = _insert(self._rollups, self._rollups.key, f"DO UPDATE SET {counts}")
+
+    def insert_events(self, _site: str, rows: Sequence[Row]) -> Steps[list[Row]]:
+        """The rows whose id was not there yet; ids within `rows` differ."""
+        made = yield self._insert_events, _arrays(self._events, rows)
+        new = {event_id for (event_id,) in made}
+        return list(rows) if len(new) == len(rows) else [row for row in rows if row["event_id"] in new]
+
+    def insert_views(self, _site: str, rows: Sequence[Row]) -> Steps[list[Row]]:
+        """The views that were not there yet."""
+        if not rows:
+            return []
+        made = yield self._insert_views, _arrays(self._views, rows)
+        new = {view for (view,) in made}
+        return [row for row in rows if row["view"] in new]
+
+    def note_clicked(self, site: str, views: Sequence[str]) -> Steps[list[tuple[datetime, date]]]:
+        """Hour and day of those views in which nothing had been clicked so far."""
+        changed = yield (
+            "UPDATE page_view SET clicked = true FROM"
+            " (SELECT site, view FROM page_view WHERE site = $1 AND view = ANY($2) AND NOT clicked"
+            " ORDER BY view FOR UPDATE) AS same"
+            " WHERE page_view.site = same.site AND page_view.view = same.view"
+            " RETURNING page_view.hour, page_view.local_day",
+            (site, list(views)),
+        )
+        return [(hour, day) for hour, day in changed]
+
+    def add_days(self, site: str, rows: Sequence[Row]) -> Steps[tuple[list[Row], list[tuple[datetime, date]]]]:
+        """Adds visitor-days or adds to them: those that are new, and hour and day of those that converted just now."""
+        if not rows:
+            return [], []
+        known = yield self._add_days, _arrays(self._days, rows)
+        new = {(day, visitor) for day, visitor, is_new in known if is_new}
+        fresh = [row for row in rows if (row["local_day"], row["visitor"]) in new]
+        reached = [row for row in rows if row["converted"] and (row["local_day"], row["visitor"]) not in new]
+        if not reached:
+            return fresh, []
+        changed = yield (  # the rows are locked by the statement before, so in any order
+            "UPDATE visitor_day SET converted = true FROM unnest($2::date[], $3::text[]) AS same (day, who)"
+            " WHERE site = $1 AND local_day = same.day AND visitor = same.who AND NOT converted"
+            " RETURNING hour, local_day",
+            (site, [row["local_day"] for row in reached], [row["visitor"] for row in reached]),
+        )
+        return fresh, [(hour, day) for hour, day in changed]
+
+    def keys(self, site: str, measure: str, day: date, hours: tuple[datetime, datetime], but: str) -> Steps[set[str]]:
+        """The keys that a measure has on a local day; bounds on the hour let the index find them."""
+        found = yield (
+            "SELECT DISTINCT key FROM rollup"
+            " WHERE site = $1 AND measure = $2 AND hour >= $3 AND hour < $4 AND local_day = $5 AND key <> $6",
+            (site, measure, *hours, day, but),
+        )
+        return {key for (key,) in found}
+
+    def add_rollups(self, rows: Sequence[Row]) -> Steps[None]:
+        if rows:
+            yield self._add_rollups, _arrays(self._rollups, rows)
+
+
+def _insert(columns: Columns, unique: str, conflict: str, *, sort: bool = True) -> str:
+    arrays = ", ".join(f"${place}::{columns.types[name]}[]" for place, name in enumerate(columns.names, start=1))
+    return (
+        f"INSERT INTO {columns.table} ({columns.listed}) SELECT * FROM unnest({arrays}) AS given ({columns.listed})"  # noqa: S608
+        f"{f' ORDER BY {unique}' if sort else ''} ON CONFLICT ({unique}) {conflict}"
+    )
+
+
+def _arrays(columns: Columns, rows: Sequence[Row]) -> list[list[Any]]:
+    return [list(values) for values in zip(*map(columns.values, rows), strict=True)]

@@ -1,0 +1,146 @@
+"""How SQLite stores and counts events: one connection writes, so a look before the insert is safe.
+
+Many rows go in one statement of up to `MOST_AT_ONCE`, in numbers that are powers of two: then few statements
+are ever prepared, and each is one call into SQLite, outside of Python's lock.
+"""
+
+from collections.abc import Iterator, Sequence
+from datetime import date, datetime
+from functools import lru_cache
+from typing import Any, TypeVar
+
+from sqlalchemy import Dialect
+
+from shared.store.event_tables.statements import Columns, Row, Steps
+from shared.store.models import Event, PageView, Rollup, VisitorDay
+
+MOST_AT_ONCE = 128
+Item = TypeVar("Item")
+
+
+class SqliteTables:
+    """Statements for the writing connection of a SQLite file."""
+
+    def __init__(self, dialect: Dialect) -> None:
+        self._events = Columns(Event, dialect, without=("id",))
+        self._event_id = self._events.place("event_id")
+        self._views = Columns(PageView, dialect)
+        self._days = Columns(VisitorDay, dialect)
+        self._rollups = Columns(Rollup, dialect)
+
+    def insert_events(self, site: str, rows: Sequence[Row]) -> Steps[list[Row]]:
+        """The rows whose id was not there yet; ids within `rows` differ."""
+        place = self._event_id
+        encoded = [self._events.values(row) for row in rows]
+        taken = yield from _matching(
+            "SELECT event_id FROM event WHERE site = ? AND event_id IN ", (site,), [values[place] for values in encoded]
+        )
+        known = {event_id for (event_id,) in taken}
+        fresh = [values for values in encoded if values[place] not in known] if known else encoded
+        yield from _insert(self._events, fresh)
+        if not known:
+            return list(rows)
+        return [row for row, values in zip(rows, encoded, strict=True) if values[place] not in known]
+
+    def insert_views(self, site: str, rows: Sequence[Row]) -> Steps[list[Row]]:
+        """The views that were not there yet."""
+        encoded = [self._views.values(row) for row in rows]
+        place = self._views.place("view")
+        taken = yield from _matching(
+            "SELECT view FROM page_view WHERE site = ? AND view IN ", (site,), [values[place] for values in encoded]
+        )
+        known = {view for (view,) in taken}
+        yield from _insert(self._views, [values for values in encoded if values[place] not in known])
+        return [row for row, values in zip(rows, encoded, strict=True) if values[place] not in known]
+
+    def note_clicked(self, site: str, views: Sequence[str]) -> Steps[list[tuple[datetime, date]]]:
+        """Hour and day of those views in which nothing had been clicked so far."""
+        start = "UPDATE page_view SET clicked = 1 WHERE site = ? AND clicked = 0 AND view IN "
+        wanted = [self._views.value("view", view) for view in views]
+        changed = yield from _matching(start, (site,), wanted, " RETURNING hour, local_day")
+        return [(self._views.read("hour", hour), self._views.read("local_day", day)) for hour, day in changed]
+
+    def add_days(self, site: str, rows: Sequence[Row]) -> Steps[tuple[list[Row], list[tuple[datetime, date]]]]:
+        """Adds visitor-days or adds to them: those that are new, and hour and day of those that converted just now."""
+        encoded = [self._days.values(row) for row in rows]
+        known = yield from self._known_days(site, encoded)
+        day_place, visitor_place = self._days.place("local_day"), self._days.place("visitor")
+        fresh, converted, moving = [], [], []
+        for row, values in zip(rows, encoded, strict=True):
+            found = known.get((values[day_place], values[visitor_place]))
+            if found is None:
+                fresh.append(row)
+            elif row["converted"] and not found[1]:
+                converted.append((self._days.read("hour", found[0]), row["local_day"]))
+            elif not row["views"] and not row["engaged_ms"]:
+                continue
+            moving.append(values)
+        add = (
+            "views = views + excluded.views, engaged_ms = engaged_ms + excluded.engaged_ms, "
+            "converted = converted OR excluded.converted"
+        )
+        yield from _insert(self._days, moving, f"ON CONFLICT ({self._days.key}) DO UPDATE SET {add}")
+        return fresh, converted
+
+    def _known_days(self, site: str, encoded: Sequence[Sequence[Any]]) -> Steps[dict[tuple[Any, Any], tuple[Any, Any]]]:
+        """Hour and conversion of the days that are there, by day and visitor."""
+        day_place, visitor_place = self._days.place("local_day"), self._days.place("visitor")
+        by_day: dict[Any, list[Any]] = {}
+        for values in encoded:
+            by_day.setdefault(values[day_place], []).append(values[visitor_place])
+        start = "SELECT visitor, hour, converted FROM visitor_day WHERE site = ? AND local_day = ? AND visitor IN "
+        known = {}
+        for day, visitors in by_day.items():
+            found = yield from _matching(start, (site, day), visitors)
+            known.update({(day, visitor): (hour, converted) for visitor, hour, converted in found})
+        return known
+
+    def keys(self, site: str, measure: str, day: date, hours: tuple[datetime, datetime], but: str) -> Steps[set[str]]:
+        """The keys that a measure has on a local day; bounds on the hour let the index find them."""
+        first, end = (self._rollups.value("hour", hour) for hour in hours)
+        found = yield (
+            "SELECT DISTINCT key FROM rollup"
+            " WHERE site = ? AND measure = ? AND hour >= ? AND hour < ? AND local_day = ? AND key <> ?",
+            (site, measure, first, end, self._rollups.value("local_day", day), but),
+        )
+        return {key for (key,) in found}
+
+    def add_rollups(self, rows: Sequence[Row]) -> Steps[None]:
+        add = "count = count + excluded.count, total = total + excluded.total"
+        encoded = [self._rollups.values(row) for row in rows]
+        yield from _insert(self._rollups, encoded, f"ON CONFLICT ({self._rollups.key}) DO UPDATE SET {add}")
+
+
+def _insert(columns: Columns, encoded: Sequence[Sequence[Any]], conflict: str = "") -> Steps[None]:
+    for part in _parts(encoded):
+        yield (
+            _insert_text(columns.table, columns.listed, len(columns.names), len(part), conflict),
+            [value for values in part for value in values],
+        )
+
+
+def _matching(start: str, values: tuple[Any, ...], wanted: Sequence[Any], end: str = "") -> Steps[list[Any]]:
+    """The rows of all parts of a list that is too long or too varied for one statement."""
+    found: list[Any] = []
+    for part in _parts(wanted):
+        found += yield _matching_text(start, len(part), end), [*values, *part]
+    return found
+
+
+def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    start = 0
+    while remaining := len(items) - start:
+        size = min(MOST_AT_ONCE, 1 << (remaining.bit_length() - 1))
+        yield items[start : start + size]
+        start += size
+
+
+@lru_cache(maxsize=256)
+def _insert_text(table: str, listed: str, columns: int, rows: int, conflict: str) -> str:
+    one = "(" + ", ".join("?" * columns) + ")"
+    return f"INSERT INTO {table} ({listed}) VALUES {', '.join([one] * rows)} {conflict}"  # noqa: S608
+
+
+@lru_cache(maxsize=256)
+def _matching_text(start: str, items: int, end: str) -> str:
+    return f"{start}({', '.join('?' * items)}){end}"

@@ -1,0 +1,101 @@
+"""Steps: work that yields statements and is sent their rows, so that any driver can run it.
+
+SQLite runs all steps of a unit in one hop to the thread of the writing connection, PostgreSQL awaits each
+on its connection, and a session runs them in the unit that it belongs to.
+"""
+
+import sqlite3
+from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import cache
+from typing import Any, TypeVar
+
+from sqlalchemy import Dialect, Table
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlmodel import SQLModel
+
+Result = TypeVar("Result")
+Row = Mapping[str, Any]  # values by column
+Rows = Sequence[Sequence[Any]]
+Statement = tuple[str, Sequence[Any]]
+Steps = Generator[Statement, Rows, Result]
+
+
+def run_on_connection(connection: sqlite3.Connection, steps: Steps[Result]) -> Result:
+    """All steps at once on SQLite; blocks, so not for the loop."""
+    try:
+        text, values = next(steps)
+        while True:
+            text, values = steps.send(connection.execute(text, values).fetchall())
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+
+
+async def run_on_driver(connection: Any, steps: Steps[Result]) -> Result:
+    """Step after step on a connection of asyncpg."""
+    try:
+        text, values = next(steps)
+        while True:
+            text, values = steps.send(await connection.fetch(text, *values))
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+
+
+async def run_in_session(session: AsyncSession, steps: Steps[Result]) -> Result:
+    """Step after step in the unit of a session."""
+    connection = await session.connection()
+    try:
+        text, values = next(steps)
+        while True:
+            answer = await connection.exec_driver_sql(text, tuple(values))
+            text, values = steps.send(answer.fetchall() if answer.returns_rows else ())
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+
+
+class Columns:
+    """The columns of a table in a fixed order, and how their values become those of the driver."""
+
+    def __init__(self, model: type[SQLModel], dialect: Dialect, without: Sequence[str] = ()) -> None:
+        table: Table = model.__table__  # type: ignore[attr-defined]
+        chosen = [column for column in table.columns if column.key not in without]
+        self.table = table.name
+        self.names = [column.key for column in chosen]
+        self.listed = ", ".join(self.names)
+        self.key = ", ".join(column.key for column in table.primary_key.columns)
+        self.types = {column.key: column.type.compile(dialect=dialect) for column in chosen}
+        self._binds = {column.key: _bind(column.type, dialect) for column in chosen}
+        self._read = cache(lambda name: _read(table.columns[name].type, dialect))
+        self._places = [(place, bind) for place, name in enumerate(self.names) if (bind := self._binds[name])]
+
+    def place(self, name: str) -> int:
+        return self.names.index(name)
+
+    def values(self, row: Row) -> list[Any]:
+        """A row as parameters."""
+        made = [row[name] for name in self.names]
+        for place, bind in self._places:
+            made[place] = bind(made[place])
+        return made
+
+    def value(self, name: str, value: Any) -> Any:
+        """One value as a parameter."""
+        bind = self._binds[name]
+        return bind(value) if bind else value
+
+    def read(self, name: str, value: Any) -> Any:
+        """One value of an answer."""
+        read = self._read(name)
+        return read(value) if read else value
+
+
+def _bind(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
+    processor: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    return processor
+
+
+def _read(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
+    processor: Callable[[Any], Any] | None = kind.dialect_impl(dialect).result_processor(dialect, None)
+    return processor

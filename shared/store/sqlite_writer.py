@@ -1,0 +1,256 @@
+"""Group commit on the one connection that writes a SQLite file.
+
+Units wait in one queue. A batch of steps alone is one hop to a thread: BEGIN, all steps, COMMIT. A batch with a
+unit among them runs in a session on the same connection; the two never run at once.
+"""
+
+import asyncio
+import logging
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import Any, TypeVar
+
+from sqlalchemy.exc import DatabaseError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
+
+from shared.errors import CannotStore
+from shared.store.event_tables import Steps, run_in_session
+from shared.store.event_tables.statements import run_on_connection
+from shared.store.writer import Announcer, Unit
+
+logger = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
+
+
+class WritingConnection:
+    """The connection of the writing engine, as its pool opened it last."""
+
+    def __init__(self) -> None:
+        self.current: sqlite3.Connection | None = None
+
+    def open(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
+        """The `factory` of `sqlite3.connect`."""
+        self.current = sqlite3.Connection(*arguments, **options)
+        return self.current
+
+
+@dataclass
+class _Waiting:
+    """One of three: a unit for a session, what makes the steps when their turn comes, or work between two batches."""
+
+    done: asyncio.Future[Any]
+    unit: Unit[Any] | None = None
+    make: Callable[[], Steps[Any]] | None = None
+    alone: Callable[[sqlite3.Connection], Any] | None = None
+    result: Any = None
+    error: Exception | None = None
+
+    def settle(self) -> None:
+        if self.done.done():
+            return
+        if self.error is not None:
+            self.done.set_exception(self.error)
+        else:
+            self.done.set_result(self.result)
+
+
+class SqliteWriter(Announcer):
+    """Runs what waits in batches, each in one transaction, back to back."""
+
+    def __init__(self, engine: AsyncEngine, writing: WritingConnection, queue_limit: int, batch_limit: int) -> None:
+        super().__init__()
+        self._engine = engine
+        self._writing = writing
+        self._thread = _Thread()
+        self._queue: deque[_Waiting] = deque()
+        self._arrived = asyncio.Event()
+        self._queue_limit = queue_limit
+        self._batch_limit = batch_limit
+        self._closing = False
+        self._task = asyncio.create_task(self._commit_batches(), name="store writer")
+
+    async def run(self, unit: Unit[Result]) -> Result:
+        result: Result = await self._take_in(_Waiting(_future(), unit=unit))
+        return result
+
+    async def run_steps(self, make: Callable[[], Steps[Result]]) -> Result:
+        result: Result = await self._take_in(_Waiting(_future(), make=make))
+        return result
+
+    async def run_alone(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """A function of the writing connection, outside of any transaction."""
+        result: Result = await self._take_in(_Waiting(_future(), alone=work))
+        return result
+
+    async def _take_in(self, waiting: _Waiting) -> Any:
+        if self._closing or self._task.done() or len(self._queue) >= self._queue_limit:
+            raise CannotStore
+        self._queue.append(waiting)
+        self._arrived.set()
+        return await waiting.done
+
+    async def close(self) -> None:
+        """Commits what is queued, then ends."""
+        self._closing = True
+        self._arrived.set()
+        try:
+            await self._task
+        finally:
+            self._thread.stop()
+
+    async def _commit_batches(self) -> None:
+        while not self._closing or self._queue:
+            if not self._queue:
+                self._arrived.clear()
+                await self._arrived.wait()
+            elif (work := self._queue[0].alone) is not None:
+                await self._work_alone(self._queue.popleft(), work)
+            else:
+                await self._commit(self._take_batch())
+
+    def _take_batch(self) -> list[_Waiting]:
+        batch: list[_Waiting] = []
+        while self._queue and self._queue[0].alone is None and len(batch) < self._batch_limit:
+            batch.append(self._queue.popleft())
+        return batch
+
+    async def _work_alone(self, waiting: _Waiting, work: Callable[[sqlite3.Connection], Any]) -> None:
+        try:
+            connection = await self._connection()
+            waiting.result = await self._thread.run(lambda: work(connection))
+        except Exception as error:  # handed to the caller
+            waiting.error = error
+        waiting.settle()
+
+    async def _commit(self, batch: list[_Waiting]) -> None:
+        try:
+            session = None if await self._commit_steps(batch) else await self._commit_units(batch)
+        except BaseException as error:  # the whole batch is lost: every caller must hear it
+            if not self.record.is_failing:  # once, however long it lasts
+                logger.error("a batch could not be committed: %s", type(error.__cause__ or error).__name__)
+            self.record.note(committed=False)
+            for waiting in batch:
+                waiting.error = waiting.error or CannotStore()
+                waiting.settle()
+            if not isinstance(error, Exception):
+                raise
+            return
+        self.record.note(committed=True)
+        for waiting in batch:
+            waiting.settle()
+        if session is not None:
+            self.announce(session)
+
+    async def _commit_units(self, batch: Sequence[_Waiting]) -> AsyncSession:
+        async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
+            for waiting in batch:
+                await _run_in_savepoint(session, waiting)
+                session.expunge_all()
+        return session
+
+    async def _commit_steps(self, batch: Sequence[_Waiting]) -> bool:
+        """Commits a batch that is nothing but steps; False when it is not."""
+        if any(waiting.make is None for waiting in batch):
+            return False
+        connection = await self._connection()
+        work = [(waiting, waiting.make()) for waiting in batch if waiting.make is not None]
+        await self._thread.run(lambda: _commit_at_once(connection, work))
+        return True
+
+    async def _connection(self) -> sqlite3.Connection:
+        if self._writing.current is None:
+            async with self._engine.connect():
+                pass
+        if self._writing.current is None:
+            raise CannotStore
+        return self._writing.current
+
+
+def _future() -> asyncio.Future[Any]:
+    return asyncio.get_running_loop().create_future()
+
+
+async def _run_in_savepoint(session: AsyncSession, waiting: _Waiting) -> None:
+    try:
+        async with session.begin_nested():
+            if waiting.unit is not None:
+                waiting.result = await waiting.unit(session)
+            elif waiting.make is not None:
+                waiting.result = await run_in_session(session, waiting.make())
+    except Exception as error:
+        if isinstance(error, OperationalError) or type(error) is DatabaseError:
+            raise CannotStore from error  # disk full, file gone, read-only, malformed: the transaction is lost
+        waiting.error = error  # the unit's own failure: only its savepoint is rolled back
+
+
+def _commit_at_once(connection: sqlite3.Connection, work: Sequence[tuple[_Waiting, Steps[Any]]]) -> None:
+    """One transaction from its beginning to its end, in the thread."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for waiting, steps in work:
+            _step_in_savepoint(connection, waiting, steps)
+        connection.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _step_in_savepoint(connection: sqlite3.Connection, waiting: _Waiting, steps: Steps[Any]) -> None:
+    connection.execute("SAVEPOINT steps")
+    try:
+        waiting.result = run_on_connection(connection, steps)
+    except Exception as error:
+        if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
+            raise CannotStore from error  # as for a unit
+        waiting.error = error
+        connection.execute("ROLLBACK TO steps")
+    connection.execute("RELEASE steps")
+
+
+class _Thread:
+    """Runs functions one after the other, away from the loop; started with the first one."""
+
+    def __init__(self) -> None:
+        self._work: SimpleQueue[tuple[Callable[[], Any], asyncio.Future[Any]] | None] = SimpleQueue()
+        self._thread: threading.Thread | None = None
+
+    async def run(self, function: Callable[[], Result]) -> Result:
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name="store writer", daemon=True)
+            self._thread.start()
+        done: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        self._work.put((function, done))
+        return await done
+
+    def stop(self) -> None:
+        """Ends after what is under way."""
+        if self._thread is not None:
+            self._work.put(None)
+            self._thread = None
+
+    def _run(self) -> None:
+        while (following := self._work.get()) is not None:
+            function, done = following
+            result, error = None, None
+            try:
+                result = function()
+            except BaseException as raised:  # handed to who waits
+                error = raised
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                done.get_loop().call_soon_threadsafe(_settle, done, result, error)
+
+
+def _settle(done: asyncio.Future[Any], result: Any, error: BaseException | None) -> None:
+    if done.done():
+        return
+    if error is not None:
+        done.set_exception(error)
+    else:
+        done.set_result(result)
