@@ -21,6 +21,13 @@ SENTIMENT_TITLES = {
 }
 SOURCE_TITLES = {"web": "Web", "form": "Form", "api": "API", "discord": "Discord", "x": "X"}
 STATUS_TITLES = {"new": "New", "seen": "Seen", "answered": "Answered", "closed": "Closed"}
+REASON_TITLES = {
+    "findability": "how easy it was to find",
+    "clarity": "how clear it is",
+    "accuracy": "whether it is right and works",
+    "out_of_date": "out of date",
+    "other": "something else",
+}
 PLATFORM_TITLES = {"discord": "Discord", "x": "X", "web": "the web"}
 MOVES = {
     "new": (("seen", "Mark as seen"), ("answered", "Mark as answered"), ("closed", "Close")),
@@ -39,12 +46,14 @@ EXPORT_COLUMNS = (
     "scale_max",
     "text",
     "category",
+    "reason",
     "sentiment",
     "compound",
     "not_scored_reason",
     "language",
     "survey",
     "page",
+    "element",
     "plan",
     "segment",
     "contact",
@@ -67,6 +76,7 @@ class Row:
     sentiment: str | None
     score: str
     category: str
+    reason: str
     source: str
     page: str | None
     status: str
@@ -149,6 +159,7 @@ def make_row(feedback: Feedback, view: View, keep: Mapping[str, str]) -> Row:
         sentiment=feedback.sentiment,
         score=score if feedback.text else "",
         category=feedback.category,
+        reason=REASON_TITLES.get(feedback.reason or "", ""),
         source=SOURCE_TITLES.get(feedback.source, feedback.source),
         page=feedback.page,
         status=feedback.status,
@@ -211,8 +222,10 @@ def _facts(feedback: Feedback) -> list[tuple[str, str]]:
         ("Sentiment", sounded),
         ("Score", say_score(feedback)),
         ("Category", feedback.category),
+        ("Reason", REASON_TITLES.get(feedback.reason or "", feedback.reason)),
         ("Source", SOURCE_TITLES.get(feedback.source, feedback.source)),
         ("Page", feedback.page),
+        ("Part of the page", feedback.element),
         ("Survey", feedback.survey),
         ("Plan", feedback.plan),
         ("Segment", feedback.segment),

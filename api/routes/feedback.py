@@ -97,6 +97,7 @@ def _show_again(request: web.Request, values: dict[str, str], error: WarroomErro
         texts=texts,
         language=runtime.texts.nearest(language),
         site=values.get("site", ""),
+        name=site.name if site else "",
         values=values,
         errors=_reasons(runtime, language, error),
         error=texts[SENTENCES[type(error)]] if type(error) in SENTENCES else str(error),

@@ -22,6 +22,7 @@ from shared.store.people import web_external_id
 from shared.texts import Texts
 
 SCALE_MIN, SCALE_MAX = 1, 5
+POINT_KEYS = ("prompt_low", "prompt_2", "prompt_3", "prompt_4", "prompt_high")
 TEXT_KEYS = ("send", "sending", "failed", "later", "never", "close")
 ConsentedId = Annotated[str, Field(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]
 PlatformId = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$")]  # X has short ones
@@ -67,12 +68,13 @@ class DueAnswer(BaseModel):
 
 
 class Scale(BaseModel):
-    """The score's range, with the words at its ends."""
+    """The score's range, with the words at its ends and at every point."""
 
     min: int
     max: int
     low: str
     high: str
+    labels: list[str]
 
 
 class Question(BaseModel):
@@ -122,10 +124,12 @@ def describe_question(prompt: Prompt, site: SiteSettings, texts: Texts, language
             "max": SCALE_MAX,
             "low": texts.say(language, "prompt_low"),
             "high": texts.say(language, "prompt_high"),
+            "labels": [texts.say(language, key) for key in POINT_KEYS],
         },
         "text_label": texts.say(language, "prompt_text_label"),
         "texts": {
             **{key: texts.say(language, f"prompt_{key}") for key in TEXT_KEYS},
+            "choose": texts.say(language, "form_choose"),
             "thanks": texts.say(language, "thanks"),
         },
     }
@@ -180,7 +184,13 @@ NEXT = Operation(
         "prompt": "01jqz4c8kq6m2v0n5t7w9x1y3b",
         "survey": "day7",
         "question": "You have been using Example Docs for a week. How is it going?",
-        "scale": {"min": 1, "max": 5, "low": "Very bad", "high": "Very good"},
+        "scale": {
+            "min": 1,
+            "max": 5,
+            "low": "Very bad",
+            "high": "Very good",
+            "labels": ["Very bad", "Bad", "Neither good nor bad", "Good", "Very good"],
+        },
         "text_label": "What should we do better, or keep as it is?",
         "texts": {"send": "Send", "later": "Not now", "thanks": "Thank you! The team reads every answer."},
     },

@@ -41,6 +41,14 @@ async def say_all(runtime: Runtime) -> list[str]:
     return [await say(runtime, **voice) for voice in VOICES]
 
 
+async def test_the_reason_and_the_part_of_the_page_are_shown(browser: Browser, runtime: Runtime) -> None:
+    feedback_id = await say(runtime, score=0, scale="0-1", reason="out_of_date", element="full-name", page="/start")
+    _, row, _ = await browser.get("/app/feedback")
+    _, item, _ = await browser.get(f"/app/feedback/{feedback_id}")
+    assert "out of date" in row
+    assert all(words in item for words in ("Reason", "out of date", "full-name", "did not find it helpful"))
+
+
 @pytest.mark.parametrize(
     ("query", "shown"),
     [

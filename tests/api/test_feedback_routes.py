@@ -32,6 +32,45 @@ async def test_feedback_is_answered_201_with_its_id_and_a_repeat_200(api: Runnin
     assert first.json() == again.json() == {"id": (await stored(api))[0].id}
 
 
+async def test_a_vote_its_reason_and_its_words_are_one_answer(api: RunningApi) -> None:
+    vote = {"id": "0123456789abcdef", "score": 0, "scale": "0-1", "survey": "helpful", "page": "/install"}
+    assert (await send(api, **vote)).status == 201
+    assert (await send(api, **vote, reason="out_of_date", text="Step two is gone.")).status == 200
+    assert (await send(api, **vote, reason="clarity", text="Somebody else's words.")).status == 200
+    [row] = await stored(api)
+    assert (row.score, row.scale_min, row.scale_max) == (0, 0, 1)
+    assert (row.reason, row.text) == ("out_of_date", "Step two is gone.")
+
+
+async def test_words_of_another_way_in_do_not_join_an_answer(api: RunningApi) -> None:
+    assert (await send(api, id="0123456789abcdef", score=0, scale="0-1")).status == 201
+    assert (await send_form(api, id="0123456789abcdef", text="Not mine.")).status == 303
+    assert [row.text for row in await stored(api)] == [None]
+
+
+async def test_a_reason_and_a_part_of_the_page_are_taken(api: RunningApi) -> None:
+    assert (await send(api, reason="accuracy", element="#install > pre:nth-of-type(2)", page="/a")).status == 201
+    assert [(row.reason, row.element) for row in await stored(api)] == [("accuracy", "#install > pre:nth-of-type(2)")]
+    refused = [await send(api, reason="boredom"), await send(api, text="good", element="ada@example.org")]
+    assert [answer.status for answer in refused] == [400, 400]
+
+
+@pytest.mark.parametrize(("scale", "score"), [("0-1", 1), ("1-5", 5), ("1-7", 7), ("0-10", 10)])
+async def test_every_answer_keeps_its_scale(api: RunningApi, scale: str, score: int) -> None:
+    assert (await send_form(api, scale=scale, score=str(score), survey="s")).status == 303
+    assert [f"{row.scale_min}-{row.scale_max}" for row in await stored(api)] == [scale]
+
+
+@pytest.mark.parametrize(("scale", "points"), [("0-1", 2), ("1-5", 5), ("1-7", 7), ("0-10", 11)])
+async def test_a_refused_form_keeps_its_scale_and_answer(api: RunningApi, scale: str, points: int) -> None:
+    answer = await send_form(api, scale=scale, score="1", reason="clarity", text="x" * 5001)
+    page = answer.body.decode()
+    assert answer.status == 400
+    assert page.count('type="radio"') == points
+    assert 'value="1" checked' in page
+    assert 'name="reason" value="clarity"' in page
+
+
 async def test_a_beacon_of_text_plain_is_json_too(api: RunningApi) -> None:
     assert (await send(api, {"Content-Type": "text/plain;charset=UTF-8"}, text="good")).status == 201
 

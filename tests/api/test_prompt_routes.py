@@ -60,9 +60,11 @@ async def test_a_visitor_of_a_week_gets_the_question_once(api: RunningApi, clock
     answer = await ask(api, zone="Europe/Berlin", language="en")
     question = answer.json()
     assert answer.status == 200
-    assert question["scale"] == {"min": 1, "max": 5, "low": "Very bad", "high": "Very good"}
+    labels = question["scale"].pop("labels")
+    assert question["scale"] == {"min": 1, "max": 5, "low": labels[0], "high": labels[-1]}
+    assert len(set(labels)) == 5  # a word at every point
     assert "Example Docs" in question["question"]
-    assert set(question["texts"]) == {"send", "sending", "failed", "later", "never", "close", "thanks"}
+    assert set(question["texts"]) == {"send", "sending", "failed", "later", "never", "close", "choose", "thanks"}
     assert (await ask(api)).status == 204
 
 

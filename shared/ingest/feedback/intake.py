@@ -130,7 +130,8 @@ class FeedbackIntake:
             earlier = await find_earlier(session, sent.site.key, keys[:1])  # another replica was first
         if earlier is None:
             raise NotFound("This feedback was removed a moment ago.")
-        if prompt is not None:
+        by_its_sender = sent.new.id is not None and earlier.source == sent.sender.source
+        if prompt is not None or by_its_sender:
             await self._complete_answer(session, earlier, sent)
         return FeedbackOutcome(earlier.id, repeated=True)
 
@@ -201,7 +202,7 @@ class FeedbackIntake:
         return FeedbackOutcome(row.id)
 
     async def _complete_answer(self, session: AsyncSession, row: Feedback, sent: _Sent) -> None:
-        """A score after the words, or words after the score: one answer, the first of each kept."""
+        """A score after the words, or a reason and words after the score: one answer, the first of each kept."""
         row.reply_to = remember_message(row.reply_to, sent.sender.message_key)
         if row.score is None and sent.new.score is not None:
             await count_feedback(session, row, -1)
@@ -210,6 +211,7 @@ class FeedbackIntake:
             await session.flush()
             await count_feedback(session, row)
             note_topic(session, TOPIC)
+        row.reason = row.reason or sent.new.reason
         if row.text is None and sent.prepared.text is not None:
             await self._set_words(session, row, sent.prepared, sent.now)
 
@@ -277,7 +279,9 @@ def _make_row(sent: _Sent, author: _Author, prompt: Prompt | None, key: str) -> 
         scale_min=bounds[0] if bounds else None,
         scale_max=bounds[1] if bounds else None,
         category=new.category or "unsorted",
+        reason=new.reason,
         page=new.page,
+        element=new.element,
         plan=new.plan,
         segment=new.segment,
         contact=new.contact,

@@ -14,6 +14,7 @@ from shared.guard.principals import Principal
 
 Source = Literal["web", "form", "api", "discord", "x"]
 Category = Literal["bug", "idea", "question", "praise", "other", "unsorted"]
+Reason = Literal["findability", "clarity", "accuracy", "out_of_date", "other"]
 Scale = Literal["0-1", "1-5", "1-7", "0-10"]
 DEFAULT_SCALE: Scale = "1-5"
 SCALES = ((0, 1), (1, 5), (1, 7), (0, 10))
@@ -32,7 +33,7 @@ Short = Annotated[Text, Field(max_length=100)]
 
 
 class NewFeedback(BaseModel):
-    """One feedback as it is sent. A score, a text or a category must be there; unknown fields are dropped."""
+    """One feedback as it is sent. A score, text, category or reason must be there; unknown fields are dropped."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore")
 
@@ -44,9 +45,13 @@ class NewFeedback(BaseModel):
     scale_min: int | None = None  # another way to say the scale
     scale_max: int | None = None
     category: Category | None = None
+    reason: Reason | None = None  # why a page helped, or did not
     survey: Name | None = None
     prompt: Name | None = None
     page: Annotated[Text, Field(max_length=4000)] | None = None
+    element: Annotated[Text, Field(max_length=200, pattern=r"^[A-Za-z0-9_.:#> ()-]+$")] | None = (
+        None  # part of the page
+    )
     plan: Short | None = None
     segment: Short | None = None
     contact: Annotated[Text, Field(max_length=200)] | None = None
@@ -124,8 +129,9 @@ def parse_form(fields: Mapping[str, str], limits: LimitSettings) -> NewFeedback:
 def check_feedback(new: NewFeedback, limits: LimitSettings) -> None:
     """The rules between fields and the configured bounds."""
     problems = []
-    if not (new.text or "").strip() and new.score is None and new.category in (None, "unsorted"):
-        problems.append(FieldProblem("text", "a text, a score or a category is needed"))
+    says_something = new.score is not None or new.reason is not None or new.category not in (None, "unsorted")
+    if not says_something and not (new.text or "").strip():
+        problems.append(FieldProblem("text", "a text, a score, a category or a reason is needed"))
     if len(new.text or "") > limits.text_characters:
         problems.append(FieldProblem("text", f"at most {limits.text_characters} characters"))
     if new.score is None and new.scale is not None:
