@@ -21,6 +21,7 @@ function tagAttributes(options, src, api) {
     ...(options.integrity ? { integrity: options.integrity, crossorigin: 'anonymous' } : {}),
     'data-site': options.site,
     'data-api': api,
+    'data-track': `${api}/track`,
     'data-prompts': options.prompts,
     ...options.attributes,
   });
