@@ -19,6 +19,7 @@ KEY_LIST = (
     (("g", "o"), "Overview"),
     (("g", "w"), "War Room"),
     (("g", "f"), "Feedback"),
+    (("g", "h"), "Health"),
     (("g", "s"), "Settings"),
     (("d",), "Today"),
     (("w",), "Last 7 days"),
@@ -115,6 +116,7 @@ def _rooms(path: str, member: Principal, view: View | None, unread: int) -> list
         ("Now", [room("Overview", "/app", "o"), room("War Room", "/app/war-room", "w")]),
         ("Content", [room("Feedback", "/app/feedback", "f", unread)]),
     ]
+    system = [room("Health", "/app/health", "h")]
     if reaches(member.role, "admin"):
-        groups.append(("System", [room("Settings", "/app/settings", "s")]))
-    return groups
+        system.append(room("Settings", "/app/settings", "s"))
+    return [*groups, ("System", system)]

@@ -235,15 +235,13 @@ async def load_status(session: AsyncSession, view: View, now: datetime) -> Statu
             .order_by(col(Alert.fired_at).desc())
         )
     ).scalars()
-    newest = (
-        await session.execute(
-            select(Event.received_at)
-            .where(Event.site == view.site.key, col(Event.local_day) >= view.today - timedelta(days=400))
-            .order_by(col(Event.id).desc())
-            .limit(1)
-        )
-    ).scalar_one_or_none()
-    return Status(list(open_alerts), newest, now)
+    return Status(list(open_alerts), await newest_event(session, view.site.key, view.today), now)
+
+
+async def newest_event(session: AsyncSession, site: str, today: date) -> datetime | None:
+    """When the last event of a site was received, if that is not over a year ago."""
+    recent = select(Event.received_at).where(Event.site == site, col(Event.local_day) >= today - timedelta(days=400))
+    return (await session.execute(recent.order_by(col(Event.id).desc()).limit(1))).scalar_one_or_none()
 
 
 async def is_empty(session: AsyncSession, site: str) -> bool:

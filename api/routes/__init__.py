@@ -3,6 +3,7 @@
 from api.routes import (
     alertmanager,
     dashboard_feedback,
+    dashboard_health,
     dashboard_overview,
     dashboard_settings,
     dashboard_sign_in,
@@ -40,5 +41,6 @@ ALL_ROUTES: list[Route] = [
     *dashboard_overview.ROUTES,
     *dashboard_war_room.ROUTES,
     *dashboard_feedback.ROUTES,
+    *dashboard_health.ROUTES,
     *dashboard_settings.ROUTES,
 ]

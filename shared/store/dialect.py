@@ -122,6 +122,14 @@ def cannot_open(error: BaseException) -> bool:
     return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "").startswith(REFUSED)
 
 
+async def database_bytes(session: AsyncSession) -> int:
+    """How large the database is, in bytes."""
+    if session.get_bind().dialect.name == "postgresql":
+        return int((await session.execute(text("SELECT pg_database_size(current_database())"))).scalar_one())
+    pages = (await session.execute(text("PRAGMA page_count"))).scalar_one()
+    return int(pages) * int((await session.execute(text("PRAGMA page_size"))).scalar_one())
+
+
 def is_postgresql(dialect: Dialect) -> bool:
     return dialect.name == "postgresql"
 

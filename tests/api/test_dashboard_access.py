@@ -30,6 +30,7 @@ NEEDED = {
     ("GET", "/app/feedback/{id}"): "viewer",
     ("POST", "/app/feedback/{id}/status"): "operator",
     ("POST", "/app/feedback/{id}/reply"): "operator",
+    ("GET", "/app/health"): "viewer",
     ("GET", "/app/settings"): "admin",
     ("POST", "/app/settings/members"): "admin",
     ("POST", "/app/settings/members/{id}/link"): "admin",

@@ -37,7 +37,7 @@ VOICES = (
 )
 
 VISITOR_PAGES = ("/demo", "/demo/quickstart", "/demo/guide", "/thanks", "/privacy", "/app/sign-in")
-ROOMS = ("/app", "/app/feedback", "/app/war-room", "/app/settings")
+ROOMS = ("/app", "/app/feedback", "/app/war-room", "/app/health", "/app/settings")
 
 
 @asynccontextmanager
