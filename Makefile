@@ -5,7 +5,7 @@ RUN_STAMP := .venv/.requirements.stamp
 DEV_STAMP := .venv/.requirements-dev.stamp
 export XDG_RUNTIME_DIR ?= /tmp
 
-.PHONY: run demo test check bench lint docs lock migration clean
+.PHONY: run demo test check clients bench lint docs lock migration clean
 
 run: $(RUN_STAMP) $(BIN)/warroom ## set up what is missing and start Warroom on the embedded database
 	@$(BIN)/python -m bot
@@ -18,6 +18,11 @@ test: $(DEV_STAMP) $(BIN)/warroom ## the quick tests: under two minutes
 
 check: $(DEV_STAMP) lint ## everything: both databases, browser, kill and hostile-input runs
 	@WARROOM_CHECK=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+
+clients: ## install the real foreign clients that tests/clients runs against the server
+	@cd tests/clients && npm ci --silent --no-audit --no-fund
+	@test -x tests/clients/.venv/bin/python || $(PYTHON) -m venv tests/clients/.venv
+	@tests/clients/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tests/clients/requirements.lock
 
 bench: $(DEV_STAMP) ## ratios within one run
 	@$(BIN)/python -m tests.speed.bench

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -12,6 +12,7 @@ from shared.ingest.protocols.alertmanager import ExternalAlert
 from shared.store.dialect import insert_if_new
 from shared.store.models import ExternalEvent
 
+OPEN_AT_ONCE = 100
 FIRING, RESOLVED = "firing", "resolved"
 
 
@@ -30,7 +31,7 @@ async def take_alerts(
     """Stores new alerts and moves known ones on; one that is resolved is not opened again for the same beginning."""
     told = Told()
     for alert in sorted(alerts, key=lambda alert: (alert.fingerprint, alert.starts_at or now)):
-        starts_at = alert.starts_at or await _open_since(session, site, source, alert.fingerprint) or now
+        starts_at = await _beginning_of(session, site, source, alert, now)
         if await insert_if_new(session, _make_row(site, source, alert, starts_at, now)):
             told.new += 1
         elif await _move_on(session, site, source, alert, starts_at, now):
@@ -40,15 +41,25 @@ async def take_alerts(
     return told
 
 
-async def _open_since(session: AsyncSession, site: str, source: str, fingerprint: str) -> datetime | None:
-    """When the alert began that is told again without saying when it did."""
+async def _beginning_of(session: AsyncSession, site: str, source: str, alert: ExternalAlert, now: datetime) -> datetime:
+    """Which alert of these labels is meant.
+
+    One that is told without a beginning is the open one. So is one that ends and names a beginning that nobody told
+    us: Alertmanager does that when somebody sets an end that lies before the beginning.
+    """
+    if alert.starts_at is not None and alert.status == FIRING:
+        return alert.starts_at
     query = select(ExternalEvent.starts_at).where(
         ExternalEvent.site == site,
         ExternalEvent.source == source,
-        ExternalEvent.fingerprint == fingerprint,
-        ExternalEvent.status == FIRING,
+        ExternalEvent.fingerprint == alert.fingerprint,
     )
-    return (await session.execute(query.order_by(col(ExternalEvent.starts_at).desc()).limit(1))).scalar_one_or_none()
+    query = query.where(or_(col(ExternalEvent.status) == FIRING, col(ExternalEvent.starts_at) == alert.starts_at))
+    query = query.order_by(col(ExternalEvent.starts_at).desc()).limit(OPEN_AT_ONCE)
+    beginnings = list((await session.execute(query)).scalars())
+    if alert.starts_at in beginnings or not beginnings:
+        return alert.starts_at or now
+    return beginnings[0]
 
 
 def _make_row(site: str, source: str, alert: ExternalAlert, starts_at: datetime, now: datetime) -> ExternalEvent:

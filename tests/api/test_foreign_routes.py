@@ -290,7 +290,9 @@ async def test_alertmanager_webhook_moves_one_row_from_firing_to_resolved(api: R
     [row] = await external(runtime)
     assert (row.status, row.times_told) == ("resolved", 4)
     assert (await api.ask("POST", "/api/v1/alertmanager", webhook(startsAt="2026-03-11T05:00:00Z"), key)).status == 200
-    assert len(await external(runtime)) == 2
+    early_end = webhook("resolved", startsAt="2020-01-01T00:00:00Z", endsAt="2020-01-01T00:00:00Z")
+    assert (await api.ask("POST", "/api/v1/alertmanager", early_end, key)).status == 200
+    assert [row.status for row in await external(runtime)] == ["resolved", "resolved"]
 
 
 async def test_alert_api_knows_the_same_labels_again(api: RunningApi, runtime: Runtime) -> None:

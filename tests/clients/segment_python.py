@@ -1,0 +1,23 @@
+"""Sends two events and one trait with Segment's Python library: the server's address and the key are arguments."""
+
+import sys
+
+from segment.analytics import Client
+
+host, key = sys.argv[1:]
+failures: list[Exception] = []
+client = Client(key, host=host, gzip=True, upload_interval=0.05, on_error=lambda error, _: failures.append(error))
+client.track("user-1", "Release Published", {"version": "1.2.0"}, message_id="segment-python-1")
+client.track("user-1", "Order Completed", {"revenue": 9.99, "currency": "USD"}, message_id="segment-python-2")
+client.page(
+    "user-1",
+    "Docs",
+    "Intro",
+    {"url": "https://docs.example/intro?utm_source=news&token=x"},
+    message_id="segment-python-3",
+)
+client.identify("user-1", {"plan": "pro", "email": "ada@example.com"}, message_id="segment-python-4")
+client.flush()
+client.join()
+print(failures)
+sys.exit(bool(failures))
