@@ -119,22 +119,30 @@ class Eraser:
         return Erased(dict(rows), posts)
 
     async def _remove(self, person_id: str, actor: str) -> Erased:
-        now, run = self._clock.now(), self._store.writer.run
+        removed: Counter[str] = Counter()
+        posts = 0
         try:
-            removed, posts = await run(lambda session: units.silence(session, self._key, person_id, now))
+            silenced, posts = await self._silence(person_id)
+            removed.update(silenced)
+            finished = None
+            while finished is None:
+                removed["event"] += await self._remove_events(person_id)
+                finished = await self._finish(person_id, actor, removed)
+            removed = finished
         except NotFound:
-            return Erased({}, 0)  # another process was faster, or it was done before the log was marked
-        while True:
-            removed["event"] += await self._remove_events(person_id)
-            so_far = Counter(removed)
+            pass  # another process was faster, or it was done before the log was marked
+        return Erased({name: count for name, count in removed.items() if count}, posts)
 
-            async def finish(session: AsyncSession, counts: Counter[str] = so_far) -> Counter[str] | None:
-                done = await units.remove_person(session, self._key, person_id, actor, counts, now)
-                return counts if done else None
+    async def _silence(self, person_id: str) -> tuple[Counter[str], int]:
+        now = self._clock.now()
+        return await self._store.writer.run(lambda session: units.silence(session, self._key, person_id, now))
 
-            finished = await run(finish)
-            if finished is not None:
-                return Erased({name: count for name, count in finished.items() if count}, posts)
+    async def _finish(self, person_id: str, actor: str, removed: Counter[str]) -> Counter[str] | None:
+        """All that went, or None when events arrived meanwhile."""
+        now = self._clock.now()
+        return await self._store.writer.run(
+            lambda session: units.remove_person(session, self._key, person_id, actor, removed, now)
+        )
 
     async def _remove_events(self, person_id: str) -> int:
         """Day after day; the events of others in the same views are looked up outside the units."""

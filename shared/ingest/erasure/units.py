@@ -91,21 +91,20 @@ async def remove_events(
 
 async def remove_person(
     session: AsyncSession, key: bytes, person_id: str, actor: str, removed: Removed, now: datetime
-) -> bool:
-    """The rest, with the person themself; False when events arrived meanwhile, which must go first."""
+) -> Removed | None:
+    """The rest, with the person themself: all that went. None when events arrived meanwhile, which must go first."""
     await lock_person(session, person_id)
     if (await session.execute(select(Event.id).where(Event.person_id == person_id).limit(1))).first() is not None:
-        return False
+        return None
     more, _ = await silence(session, key, person_id, now)
     subject = await load_subject(session, key, person_id)
     await _unlink_visits(session, subject, now)
     for table in THE_PERSON:
         more[str(table.__tablename__)] += await _delete(session, table, subject)
-    removed.update(more)
-    counts = {name: count for name, count in sorted(removed.items()) if count}
-    await audit.record(session, actor, "person.erase", "", now, {"rows": counts})
+    all_removed = removed + more  # the unit may be tried again, so what came in stays as it is
+    await audit.record(session, actor, "person.erase", "", now, {"rows": dict(sorted(all_removed.items()))})
     note_topic(session, ERASED)
-    return True
+    return all_removed
 
 
 async def suppress(session: AsyncSession, subjects: Sequence[str], now: datetime) -> None:

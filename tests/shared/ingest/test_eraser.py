@@ -1,0 +1,116 @@
+"""The order of an erasure, and what a start does with a log that knows more, or less, than the database."""
+
+import asyncio
+
+import pytest
+from sqlalchemy import delete
+from sqlmodel import col
+
+from shared.errors import CannotStore, NotFound
+from shared.guard.erase_log import EraseLog
+from shared.store.models import AppliedErasure, Event, Identity, Person, Suppression
+from shared.store.people import identity_hash
+from tests.shared.decide.people import KEY
+from tests.shared.ingest.intake import Desk
+from tests.shared.ingest.test_erasure import ADA, BEA, dump, eraser_of, track
+
+ADAS_HASH = identity_hash(KEY, "web", f"docs/{ADA}")
+
+
+def log_of(desk: Desk) -> EraseLog:
+    return eraser_of(desk).log
+
+
+async def forget_that_it_was_applied(desk: Desk) -> None:
+    """The database is an older copy: it knows nothing of the erasure."""
+    await desk.run(lambda session: session.execute(delete(AppliedErasure)))
+    await desk.run(lambda session: session.execute(delete(Suppression)))
+
+
+async def test_the_log_holds_the_hash_before_it_is_done(desk: Desk) -> None:
+    await track(desk, ADA, "a")
+    await eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self")
+    (entry,) = log_of(desk).read().entries
+    (applied,) = await desk.rows(AppliedErasure)
+    assert (entry.subjects, entry.id, entry.at) == ((ADAS_HASH,), applied.id, applied.at)
+    assert ADA not in log_of(desk).path.read_text()
+
+
+async def test_nothing_is_erased_when_the_log_cannot_be_written(desk: Desk) -> None:
+    await track(desk, ADA, "a")
+    log_of(desk).path.mkdir(parents=True)
+    with pytest.raises(CannotStore, match="nothing was erased"):
+        await eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self")
+    assert len(await desk.rows(Event)) == 3
+
+
+async def test_a_person_who_is_in_an_older_copy_is_erased_again(desk: Desk) -> None:
+    await track(desk, ADA, "a")
+    await eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self")
+    await forget_that_it_was_applied(desk)
+    await track(desk, ADA, "a")
+    await track(desk, BEA, "b")
+    assert await eraser_of(desk).apply_log() == 1
+    assert ADA not in await dump(desk)
+    assert [row.external_id for row in await desk.rows(Identity)] == [f"docs/{BEA}"]
+    assert [row.identity_hash for row in await desk.rows(Suppression)] == [ADAS_HASH]
+    assert await desk.counters() == await desk.rebuilt_counters()
+
+
+async def test_what_the_database_has_seen_is_not_done_twice(desk: Desk) -> None:
+    """Somebody who came back by their own will stays, whatever stands in the log."""
+    await track(desk, ADA, "a")
+    await eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self")
+    await desk.opt_in(f"docs/{ADA}", platform="web")
+    assert await eraser_of(desk).apply_log() == 0
+    assert len(await desk.rows(Person)) == 1
+
+
+async def test_an_erasure_that_was_cut_off_is_finished(desk: Desk) -> None:
+    """A process died after the log and some units: the person is half gone, and nothing says that it was done."""
+    await track(desk, ADA, "a")
+    await eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self")
+    await forget_that_it_was_applied(desk)
+    await track(desk, ADA, "b")
+    await desk.run(lambda session: session.execute(delete(Event).where(col(Event.name) == "click")))
+    assert await eraser_of(desk).apply_log() == 1
+    assert ADA not in await dump(desk)
+    assert await eraser_of(desk).apply_log() == 0
+
+
+async def test_who_was_erased_unknown_is_not_asked_from_an_older_copy_either(desk: Desk) -> None:
+    await eraser_of(desk).erase_identity("discord", "nobody", "self")
+    await forget_that_it_was_applied(desk)
+    await desk.use("nobody")
+    assert await eraser_of(desk).apply_log() == 1
+    assert await desk.rows(Person) == []
+
+
+async def test_a_lost_log_is_written_again_from_the_database(desk: Desk) -> None:
+    await eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self")
+    before = log_of(desk).read().entries
+    log_of(desk).path.unlink()
+    assert await eraser_of(desk).apply_log() == 0
+    assert log_of(desk).read().entries == before
+
+
+async def test_a_start_without_a_readable_log_is_not_settled(desk: Desk) -> None:
+    log_of(desk).path.mkdir(parents=True)
+    with pytest.raises(CannotStore, match="cannot be read"):
+        await eraser_of(desk).apply_log()
+
+
+async def test_an_unknown_person_is_not_logged(desk: Desk) -> None:
+    with pytest.raises(NotFound):
+        await eraser_of(desk).erase_person("nobody", "cli")
+    assert log_of(desk).read().entries == ()
+
+
+async def test_two_at_once_erase_a_person_once(desk: Desk) -> None:
+    """Two replicas, each with its own lock: the counters are not taken back twice."""
+    await track(desk, ADA, "a")
+    await track(desk, BEA, "b")
+    one, other = eraser_of(desk), eraser_of(desk)
+    await asyncio.gather(*(eraser.erase_identity("web", f"docs/{ADA}", "self") for eraser in (one, other)))
+    assert await desk.counters() == await desk.rebuilt_counters()
+    assert sum(count for key, (count, _) in (await desk.counters()).items() if key[1] == "page_view") == 1
