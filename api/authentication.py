@@ -1,6 +1,7 @@
 """Who is asking: a server with a key, or a member with a session; and whether the request may change things."""
 
 import hmac
+import logging
 from contextlib import suppress
 from datetime import datetime
 from urllib.parse import urlsplit
@@ -14,9 +15,11 @@ from shared.errors import CannotStore, NotAllowed, NotSignedIn
 from shared.guard import sessions
 from shared.guard.api_keys import TOUCH_EVERY, find_key, touch_key
 from shared.guard.principals import ANONYMOUS, Principal
-from shared.guard.privacy import client_address
+from shared.guard.privacy import client_address, is_proxy
 from shared.guard.roles import reaches
 from shared.store.models import Session
+
+logger = logging.getLogger(__name__)
 
 PRINCIPAL: web.RequestKey[Principal] = web.RequestKey("principal", Principal)
 SESSION: web.RequestKey[Session] = web.RequestKey("session", Session)
@@ -26,13 +29,34 @@ LOOPBACK_COOKIE = "warroom"
 CSRF_FIELD = "csrf"
 CSRF_HEADER = "X-CSRF-Token"
 KEYS_TOUCHED: web.AppKey[dict[str, datetime]] = web.AppKey("keys_touched", dict)  # last noted use, by key id
+FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto")
+PROXIES = "proxies"  # the part of /readyz that says so
+UNLISTED = (
+    "forwarded headers come from a peer that server.trusted_proxies does not name and are not believed; "
+    "if a proxy stands in front of Warroom, name it there"
+)
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
 def address_of(request: web.Request) -> str:
     """The sender's address; forwarded ones count only from configured proxies. Never stored, never logged."""
     proxies = request.app[RUNTIME].settings.server.proxy_networks
+    _note_unlisted_proxy(request)
     return client_address(request.remote, ",".join(request.headers.getall("X-Forwarded-For", [])), proxies)
+
+
+def _is_through_listed_proxy(request: web.Request) -> bool:
+    return is_proxy(request.remote, request.app[RUNTIME].settings.server.proxy_networks)
+
+
+def _note_unlisted_proxy(request: web.Request) -> None:
+    """Says once that forwarded headers come from a peer that is not listed: forgotten, or a stranger."""
+    parts = request.app[RUNTIME].parts
+    if not any(name in request.headers for name in FORWARDED) or _is_through_listed_proxy(request):
+        return
+    if PROXIES not in parts.all():
+        parts.set(PROXIES, "off", UNLISTED)
+        logger.warning(UNLISTED)
 
 
 def is_secure(request: web.Request) -> bool:
@@ -45,18 +69,16 @@ def cookie_name(request: web.Request) -> str:
 
 
 def check_transport(request: web.Request) -> None:
-    """The dashboard works by https, and by plain http on this machine only.
-
-    Anybody may send `X-Forwarded-Proto`, but who lies with it only harms their own connection: browsers
-    send the session cookie, which is Secure, over https alone.
-    """
+    """The dashboard works by https, and by plain http on this machine only; a proxy's word on it counts if listed."""
     forwarded = request.headers.get("X-Forwarded-Proto", "").rpartition(",")[2].strip().lower()
-    if request.secure or (is_secure(request) and forwarded == "https"):
+    if request.secure or (is_secure(request) and forwarded == "https" and _is_through_listed_proxy(request)):
         return
+    _note_unlisted_proxy(request)
     if not is_on_this_machine(request):
         raise NotAllowed(
             "The dashboard is not served over plain http: set server.public_url to an https address, put a proxy "
-            "with a certificate in front of Warroom, and let it send X-Forwarded-Proto."
+            "with a certificate in front of Warroom, let it send X-Forwarded-Proto, and name it in "
+            "server.trusted_proxies."
         )
 
 
@@ -66,7 +88,7 @@ def is_on_this_machine(request: web.Request) -> bool:
         host = urlsplit(f"//{request.host}").hostname or ""
     except ValueError:
         return False
-    through_proxy = any(name in request.headers for name in ("Forwarded", "X-Forwarded-For", "X-Forwarded-Proto"))
+    through_proxy = any(name in request.headers for name in FORWARDED)
     return is_loopback_host(host) and is_loopback_host(request.remote or "") and not through_proxy
 
 

@@ -163,12 +163,22 @@ def client_address(peer: str | None, forwarded_for: str | None, proxies: Sequenc
     address = _parse(peer)
     if address is None:
         return UNKNOWN
-    while hops and any(address in network for network in proxies if network.version == address.version):
+    while hops and _is_among(address, proxies):
         following = _parse(hops.pop())
         if following is None:
             break
         address = following
     return str(address)
+
+
+def is_proxy(peer: str | None, proxies: Sequence[Network]) -> bool:
+    """Whether a connection comes from one of the configured proxies, whose forwarded headers count."""
+    address = _parse(peer)
+    return address is not None and _is_among(address, proxies)
+
+
+def _is_among(address: IPv4Address | IPv6Address, proxies: Sequence[Network]) -> bool:
+    return any(address in network for network in proxies if network.version == address.version)
 
 
 def passed_on_address(values: Sequence[str]) -> str:
