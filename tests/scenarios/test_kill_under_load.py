@@ -1,93 +1,82 @@
-"""kill -9 at 20 random moments under load: nothing acknowledged is lost, nothing is stored twice."""
+"""kill -9 at random moments under load: nothing acknowledged is lost, nothing is stored twice, and it is soon back."""
 
 import asyncio
-import contextlib
+import json
+import os
 import random
-import secrets
-from dataclasses import dataclass, field
+import time
 from pathlib import Path
 
-import aiohttp
 import pytest
-from sqlmodel import func, select
 
-from shared.store.models import Event, Feedback, Rollup
-from tests.scenarios.warroom_process import BROWSER, WarroomProcess, running_warroom
+from shared.store.database import DATABASE_FILE
+from tests.scenarios.load import WITHOUT_LIMITS, Journal, check_against_store, compare, send, settle, under_load
+from tests.scenarios.warroom_process import WarroomProcess, running_warroom
 
-KILLS = 20
+KILLS = int(os.environ.get("WARROOM_KILLS", "25"))  # on each database; a release takes 250
 SENDERS = 8
-LIMITS = {
-    "track_per_minute": 1_000_000,
-    "feedback_per_visitor_hour": 1_000_000,
-    "feedback_per_address_hour": 1_000_000,
-    "feedback_overall_minute": 1_000_000,
-}
+FIRST_STARTS = 5
+RECOVERY_SECONDS = 30.0  # ten times what is promised: two tests share the machine
 
 
-@dataclass
-class Journal:
-    """What was sent and what was acknowledged; a refused or cut-off id is sent again later."""
-
-    acknowledged: set[str] = field(default_factory=set)
-    in_doubt: list[str] = field(default_factory=list)
-
-
-async def send_until(stop: asyncio.Event, warroom: WarroomProcess, journal: Journal, kind: str) -> None:
-    while not stop.is_set():
-        sent_id = journal.in_doubt.pop() if journal.in_doubt else secrets.token_hex(12)
-        try:
-            status = await send(warroom, kind, sent_id)
-        except (aiohttp.ClientError, OSError, TimeoutError):
-            journal.in_doubt.append(sent_id)
-            await asyncio.sleep(0.02)
-            continue
-        if status in (200, 201, 202):
-            journal.acknowledged.add(sent_id)
-        else:
-            assert status == 503, status
-            journal.in_doubt.append(sent_id)
-
-
-async def send(warroom: WarroomProcess, kind: str, sent_id: str) -> int:
-    if kind == "event":
-        return await warroom.track({"id": sent_id, "name": "page_view", "page": "/load", "view": sent_id})
-    body = {"site": "docs", "id": sent_id, "text": f"The answer is {sent_id}"}
-    async with warroom.http.post("/feedback", json=body, headers={"User-Agent": BROWSER}) as answer:
-        return answer.status
+async def test_the_comparison_finds_what_is_lost_and_what_is_doubled() -> None:
+    journal = Journal(acknowledged={"a", "b"}, in_doubt=["c"])
+    assert compare(journal, ["a", "b", "c"]) == (0, 0)
+    assert compare(journal, ["a"]) == (1, 0)
+    assert compare(journal, ["a", "b", "b"]) == (0, 1)
+    assert compare(journal, ["a", "b", "d"]) == (0, 1)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
+@pytest.mark.timeout(60 + 20 * KILLS)
 async def test_nothing_acknowledged_is_lost_or_doubled(tmp_path: Path, database_url: str) -> None:
     chance = random.Random(11)
-    events, feedback = Journal(), Journal()
-    async with running_warroom(tmp_path, database_url, {"limits": LIMITS}) as warroom:
+    events, feedback = Journal(), Journal("feedback")
+    first_words: list[float] = []
+    async with running_warroom(tmp_path, database_url, {"limits": WITHOUT_LIMITS}) as warroom:
         for _ in range(KILLS):
-            stop = asyncio.Event()
-            senders = [asyncio.create_task(send_until(stop, warroom, events, "event")) for _ in range(SENDERS)]
-            senders += [asyncio.create_task(send_until(stop, warroom, feedback, "feedback")) for _ in range(2)]
-            acknowledged = len(events.acknowledged)
-            await warroom.until(lambda before=acknowledged: len(events.acknowledged) > before)
-            await asyncio.sleep(chance.uniform(0.02, 0.5))
+            async with under_load(warroom, (events, SENDERS), (feedback, 2)):
+                acknowledged = len(events.acknowledged)
+                await warroom.until(lambda before=acknowledged: len(events.acknowledged) > before)
+                await asyncio.sleep(chance.uniform(0.02, 0.5))
+                warroom.kill()
+            first_words.append(await seconds_to_first_word(warroom, events))
+        await settle(warroom, events, feedback)
+        await check_against_store(warroom, events, feedback)
+    first_words.sort()
+    p95 = first_words[int(0.95 * (len(first_words) - 1))]
+    figures = {
+        "kills": KILLS,
+        "acknowledged": len(events.acknowledged) + len(feedback.acknowledged),
+        "p95": round(p95, 2),
+    }
+    print(json.dumps(figures))
+    assert p95 < RECOVERY_SECONDS
+
+
+async def seconds_to_first_word(warroom: WarroomProcess, events: Journal) -> float:
+    """From the start of the process to the first event that it takes; nobody lends a hand."""
+    started = time.monotonic()
+    warroom.spawn()
+    await warroom.until(lambda: send(warroom, events, events.in_doubt.pop() if events.in_doubt else fresh_id()), 40)
+    return time.monotonic() - started
+
+
+def fresh_id() -> str:
+    return os.urandom(12).hex()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_a_first_start_that_is_killed_while_it_makes_its_tables_is_started_again(tmp_path: Path) -> None:
+    chance = random.Random(12)
+    for number in range(FIRST_STARTS):
+        async with running_warroom(tmp_path / str(number), start=False) as warroom:
+            file = warroom.settings.store.data_dir / DATABASE_FILE
+            warroom.spawn()
+            await warroom.until(file.exists, 40)
+            await asyncio.sleep(chance.uniform(0, 0.2))
             warroom.kill()
-            stop.set()
-            with contextlib.suppress(asyncio.CancelledError):
-                await asyncio.gather(*senders)
-            await warroom.start()
-        for journal, kind in ((events, "event"), (feedback, "feedback")):
-            for sent_id in journal.in_doubt:
-                assert await send(warroom, kind, sent_id) in (200, 201, 202)
-                journal.acknowledged.add(sent_id)
-        await check(warroom, events, feedback)
-
-
-async def check(warroom: WarroomProcess, events: Journal, feedback: Journal) -> None:
-    async with warroom.read() as session:
-        stored = list((await session.execute(select(Event.event_id))).scalars())
-        said = list((await session.execute(select(Feedback.text))).scalars())
-        counted = await session.execute(select(func.sum(Rollup.count)).where(Rollup.measure == "page_view"))
-        counted_feedback = await session.execute(select(func.sum(Rollup.count)).where(Rollup.measure == "feedback"))
-    assert sorted(stored) == sorted(events.acknowledged)
-    assert sorted(text.rsplit(" ", 1)[1] for text in said if text) == sorted(feedback.acknowledged)
-    assert counted.scalar_one() == len(stored)
-    assert counted_feedback.scalar_one() == len(said)
+            events = Journal()
+            await seconds_to_first_word(warroom, events)
+            await check_against_store(warroom, events)
