@@ -9,11 +9,18 @@ import asyncio
 import os
 import time
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 from zoneinfo import ZoneInfo
 
 TEST_CLOCK_VARIABLE = "WARROOM_TEST_CLOCK_FILE"
+
+
+# Days of quarters of an hour that lie in one day: asked for every event, and the zone rules are slow.
+QUARTER_SECONDS = 900
+DAYS_REMEMBERED = 2000
+_days: dict[tuple[str, int], date] = {}
 
 
 class Clock(Protocol):
@@ -84,9 +91,21 @@ def process_clock() -> Clock:
 
 def local_day(moment: datetime, zone: str) -> date:
     """The calendar day of `moment` in the IANA zone."""
-    return moment.astimezone(ZoneInfo(zone)).date()
+    place = (zone, int(moment.timestamp()) // QUARTER_SECONDS)
+    day = _days.get(place)
+    if day is not None:
+        return day
+    local = moment.astimezone(ZoneInfo(zone))
+    start = datetime.fromtimestamp(place[1] * QUARTER_SECONDS, UTC)
+    edges = {start, start + timedelta(seconds=QUARTER_SECONDS, microseconds=-1)}
+    if {edge.astimezone(local.tzinfo).date() for edge in edges} == {local.date()}:
+        if len(_days) >= DAYS_REMEMBERED:
+            _days.clear()
+        _days[place] = local.date()
+    return local.date()
 
 
+@lru_cache(maxsize=256)
 def day_start(day: date, zone: str) -> datetime:
     """The first instant of a local day, in UTC."""
     return datetime(day.year, day.month, day.day, tzinfo=ZoneInfo(zone)).astimezone(UTC)

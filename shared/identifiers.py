@@ -28,8 +28,12 @@ def token_digest(token: str) -> str:
 
 def keyed_hash(key: bytes, *parts: str) -> str:
     """128 bits of HMAC-SHA-256 over length-prefixed parts, in hex."""
-    message = b"".join(len(raw).to_bytes(4, "big") + raw for raw in (part.encode("utf-8", "replace") for part in parts))
-    return hmac.new(key, message, hashlib.sha256).hexdigest()[:32]
+    message = bytearray()
+    for part in parts:
+        raw = part.encode("utf-8", "replace")
+        message += len(raw).to_bytes(4, "big")
+        message += raw
+    return hmac.digest(key, message, "sha256")[:16].hex()
 
 
 def fingerprint(*parts: str) -> str:

@@ -6,7 +6,7 @@ Whatever is sent, a page keeps no query, fragment or login, and a referrer is on
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -26,6 +26,7 @@ BEHIND = timedelta(days=7)
 BEHIND_WITH_KEY = timedelta(days=400)
 LINK_ELSEWHERE = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}", re.IGNORECASE)
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+PLAIN_PATH = re.compile(r"/(?![/\\])[^?#\\\s\x00-\x1f\x7f]*")  # nothing to clean
 
 
 class TrackEvent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -84,7 +85,7 @@ class Received:
 
     site: SiteSettings
     now: datetime
-    visitor_at: Callable[[datetime], str | None]
+    visitor_on: Callable[[date], str | None]
     person_id: str | None
     with_key: bool
 
@@ -107,7 +108,9 @@ def find_problem(event: TrackEvent, limits: LimitSettings) -> FieldProblem | Non
     """What is wrong with an event beyond its types."""
     for name in NAMES:
         value = getattr(event, name)
-        if value is not None and (len(value) > limits.name_characters or CONTROL.search(value)):
+        if value is None or (value.isprintable() and len(value) <= limits.name_characters):
+            continue
+        if len(value) > limits.name_characters or CONTROL.search(value):
             return FieldProblem(name, f"at most {limits.name_characters} printable characters")
     declared = CATALOGUE.get(event.name)
     for name in declared.required if declared is not None else ():
@@ -147,14 +150,15 @@ def make_row(event: TrackEvent, received: Received, settings: Settings) -> dict[
     """The row of an event: cleaned, dated, and without a trace of who sent it."""
     limits = settings.limits
     occurred = repair_time(event.at, received.now, with_key=received.with_key)
+    day = local_day(occurred, received.site.zone)
     return {
         "site": received.site.key,
         "event_id": event.id,
         "name": event.name,
         "received_at": received.now,
         "occurred_at": occurred,
-        "local_day": local_day(occurred, received.site.zone),
-        "visitor": received.visitor_at(occurred),
+        "local_day": day,
+        "visitor": received.visitor_on(day),
         "person_id": received.person_id,
         "view": event.view,
         "page": clean_page(event.page, limits.page_characters),
@@ -191,8 +195,8 @@ def repair_time(at: int | None, now: datetime, *, with_key: bool) -> datetime:
 
 def clean_page(page: str | None, characters: int) -> str | None:
     """The path of an address: no scheme, host, login, query or fragment."""
-    if page is None:
-        return None
+    if page is None or PLAIN_PATH.fullmatch(page):
+        return page and page[:characters]
     path = re.split(r"[?#]", CONTROL.sub("", page).strip(), maxsplit=1)[0]
     if re.match(r"^(?:[a-z][a-z0-9+.-]*:)?//", path, re.IGNORECASE):
         path = path.split("//", 1)[1]
@@ -227,4 +231,6 @@ def clean_target(target: str | None, characters: int) -> str | None:
 
 
 def _cut(text: str | None, characters: int) -> str | None:
-    return None if text is None else CONTROL.sub(" ", text)[:characters]
+    if text is None or text.isprintable():
+        return text and text[:characters]
+    return CONTROL.sub(" ", text)[:characters]

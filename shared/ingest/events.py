@@ -1,13 +1,13 @@
 """Takes events in: check, clean, drop by rule, store once, count, all before the sender hears "thanks"."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.clock import Clock, local_day
+from shared.clock import Clock, day_start, local_day
 from shared.config import Settings, SiteSettings
 from shared.errors import FieldProblem, InvalidInput, LimitReached, NotAllowed
 from shared.event_catalogue import DECLARED, UNDECLARED
@@ -16,20 +16,12 @@ from shared.guard.privacy import VisitorHasher
 from shared.guard.rate_limits import TrackLimiter
 from shared.identifiers import keyed_hash
 from shared.ingest.custom_room import CustomRoom
-from shared.ingest.event_fields import (
-    BATCH_FIELDS,
-    EVENT_FIELDS,
-    Received,
-    TrackEvent,
-    find_problem,
-    make_row,
-    read_event,
-)
+from shared.ingest.event_fields import Received, TrackEvent, find_problem, make_row
 from shared.ingest.event_groups import EventGroups, store_alone
 from shared.ingest.identities import note_web_usage
 from shared.ingest.intake_meter import INSTALLATION, IntakeMeter, Receipt
 from shared.ingest.noise_filter import is_bot
-from shared.ingest.strict_json import parse_json_fast
+from shared.ingest.track_body import About, Batch, about_problems, read_body
 from shared.store.database import Store
 
 TOO_MANY_NAMES = "too many names today that the catalogue of events does not know"
@@ -66,35 +58,12 @@ class TrackOutcome:
 
 
 @dataclass(frozen=True)
-class About:
-    """What a sender says beside the events: its consented id, or a server's own id of its user; language and zone."""
-
-    person: str | None = None
-    language: str | None = None
-    zone: str | None = None
-    identified: str | None = None
-
-
-@dataclass(frozen=True)
 class _Checked:
     """The good events of a batch, which of them (by index) nobody declared, and what was left out."""
 
     good: list[TrackEvent] = field(default_factory=list)
     undeclared: dict[int, TrackEvent] = field(default_factory=dict)
     dropped: list[Dropped] = field(default_factory=list)
-
-
-@dataclass(frozen=True)
-class _Batch:
-    site: str
-    events: Sequence[TrackEvent | FieldProblem]
-    about: About
-    unknown_fields: int = 0
-    is_flat: bool = False
-
-    def place(self, index: int, field: str) -> str:
-        """Where a field stands in what was sent."""
-        return field if self.is_flat else f"events[{index}].{field}".rstrip(".")
 
 
 class EventIntake:
@@ -128,7 +97,7 @@ class EventIntake:
         """
         received_at = self._clock.monotonic()
         try:
-            batch = self._read(body)
+            batch = read_body(body, self._settings)
         except InvalidInput:
             self.note_unreadable()
             raise
@@ -166,25 +135,26 @@ class EventIntake:
         `identified` is a server's own id of its user: the visitor is then a keyed hash of it that is the same
         on all days, never the id itself.
         """
-        problems = _about_problems({"person": person, "language": language, "zone": zone})
+        problems = about_problems({"person": person, "language": language, "zone": zone})
         if problems:
             with Receipt(self._meter, site.key, len(events)):
                 raise InvalidInput("The events were refused.", problems)
-        batch = _Batch(site.key, events, About(person, language, zone, identified))
+        batch = Batch(site.key, events, About(person, language, zone, identified))
         return await self._take(site, batch, sender, self._clock.monotonic())
 
-    async def _take(self, site: SiteSettings, batch: _Batch, sender: Sender, received_at: float) -> TrackOutcome:
+    async def _take(self, site: SiteSettings, batch: Batch, sender: Sender, received_at: float) -> TrackOutcome:
         with Receipt(self._meter, site.key, len(batch.events)) as receipt:
             if rule := self._dropping_rule(site, sender):
                 receipt.drop(rule, len(batch.events))
                 return TrackOutcome(rule=rule)
             self._meter.ignore_fields(site.key, batch.unknown_fields)
             checked = self._check(batch, receipt)
-            if not await self._is_within_limit(site, sender, len(checked.good)):
+            visitor = await self._visitor(site, sender, self._clock.now()) if sender.key is None else None
+            if not self._is_within_limit(visitor, sender, len(checked.good)):
                 receipt.drop("limit", len(checked.good))
                 return TrackOutcome(rule="limit")
             good = self._with_room(site, checked, receipt)
-            rows = await self._rows(batch.about, site, sender, good)
+            rows = await self._rows(batch.about, site, sender, good, visitor)
             if batch.about.person is not None:
                 stored = await self._store_as_person(batch.about, site, rows, batch.about.person)
             else:
@@ -192,21 +162,6 @@ class EventIntake:
             receipt.store(stored, len(rows) - stored)
         self._meter.lag(self._clock.monotonic() - received_at)
         return TrackOutcome(stored, len(rows) - stored, checked.dropped)
-
-    def _read(self, body: bytes) -> _Batch:
-        raw = parse_json_fast(body, self._settings.server.body_depth)
-        if not isinstance(raw, dict):
-            raise InvalidInput("The body must be an object.", [FieldProblem("", "not an object")])
-        is_batch = "events" in raw
-        events = raw["events"] if is_batch else [{key: raw[key] for key in raw if key in EVENT_FIELDS}]
-        known = BATCH_FIELDS if is_batch else BATCH_FIELDS | EVENT_FIELDS
-        problems = _envelope_problems(raw, events, self._settings.limits.batch_events)
-        if problems:
-            raise InvalidInput("The batch was refused.", problems)
-        unknown = len(set(raw) - known)
-        unknown += sum(len(set(event) - EVENT_FIELDS) for event in events if isinstance(event, dict))
-        about = About(raw.get("person"), raw.get("language"), raw.get("zone"))
-        return _Batch(raw["site"], [read_event(event) for event in events], about, unknown, is_flat=not is_batch)
 
     def _dropping_rule(self, site: SiteSettings, sender: Sender) -> str | None:
         presented = sender.key or sender.passed_on_by
@@ -218,7 +173,7 @@ class EventIntake:
             return sender.opted_out
         return "bot" if is_bot(sender.user_agent, site.key) else None
 
-    def _check(self, batch: _Batch, receipt: Receipt) -> _Checked:
+    def _check(self, batch: Batch, receipt: Receipt) -> _Checked:
         """Each event on its own: its fields, then what the catalogue says of it."""
         checked, limits, catalogue = _Checked(), self._settings.limits, self._settings.event_catalogue
         for index, event in enumerate(batch.events):
@@ -255,43 +210,40 @@ class EventIntake:
         receipt.drop("too_many_names", len(refused))
         return [event for event in checked.good if id(event) not in refused]
 
-    async def _is_within_limit(self, site: SiteSettings, sender: Sender, events: int) -> bool:
-        if sender.key is not None:
-            if not self._limiter.allow_key(sender.key.id, events):
-                raise LimitReached("This key has sent too many events; please wait a minute.", 60)
-            return True
-        visitor = await self._visitor(site, sender, self._clock.now())
-        return self._limiter.allow_visitor(visitor, events)
+    def _is_within_limit(self, visitor: str | None, sender: Sender, events: int) -> bool:
+        if visitor is not None:
+            return self._limiter.allow_visitor(visitor, events)
+        if sender.key is not None and not self._limiter.allow_key(sender.key.id, events):
+            raise LimitReached("This key has sent too many events; please wait a minute.", 60)
+        return True
 
     async def _visitor(self, site: SiteSettings, sender: Sender, moment: datetime) -> str:
         return await self._hasher.visitor(site.key, site.zone, sender.address, sender.user_agent, moment)
 
     async def _rows(
-        self, about: About, site: SiteSettings, sender: Sender, events: Sequence[TrackEvent]
+        self, about: About, site: SiteSettings, sender: Sender, events: Sequence[TrackEvent], visitor: str | None
     ) -> list[dict[str, Any]]:
         """Rows with the visitor of the day they belong to; a late beacon crosses midnight with yesterday's salt."""
         now = self._clock.now()
-        visitor_at = await self._visitors(about, site, sender, now)
-        received = Received(site, now, visitor_at, None, with_key=sender.key is not None)
-        return [make_row(event, received, self._settings) for event in events]
-
-    async def _visitors(
-        self, about: About, site: SiteSettings, sender: Sender, now: datetime
-    ) -> Callable[[datetime], str | None]:
-        if about.identified is not None:
-            identified = keyed_hash(self._key, "identified", site.key, about.identified)
-            return lambda _occurred: identified
         visitors: dict[date, str] = {}
-        if sender.key is None and about.person is None:
-            for moment in (now - timedelta(days=1), now):
-                visitors[local_day(moment, site.zone)] = await self._visitor(site, sender, moment)
-        today = visitors.get(local_day(now, site.zone))
+        always = None
+        if about.identified is not None:
+            always = keyed_hash(self._key, "identified", site.key, about.identified)
+        elif visitor is not None and about.person is None:
+            today = local_day(now, site.zone)
+            visitors[today] = visitor
+            midnight = day_start(today, site.zone).timestamp() * 1000
+            if any(event.at is not None and event.at < midnight for event in events):
+                before = now - timedelta(days=1)
+                visitors[local_day(before, site.zone)] = await self._visitor(site, sender, before)
 
-        def visitor_at(occurred: datetime) -> str | None:
-            day = local_day(occurred, site.zone)
-            return visitors.get(day) or (today and self._hasher.on_another_day(today, day))
+        def visitor_on(day: date) -> str | None:
+            if not visitors:
+                return always
+            return visitors.get(day) or self._hasher.on_another_day(visitors[today], day)
 
-        return visitor_at
+        received = Received(site, now, visitor_on, None, with_key=sender.key is not None)
+        return [make_row(event, received, self._settings) for event in events]
 
     async def _store_as_person(
         self, about: About, site: SiteSettings, rows: Sequence[dict[str, Any]], person: str
@@ -307,27 +259,3 @@ class EventIntake:
             return await store_alone(session, site.key, owned)
 
         return await self._store.writer.run(unit)
-
-
-def _envelope_problems(raw: Mapping[str, Any], events: Any, most: int) -> list[FieldProblem]:
-    problems = []
-    site = raw.get("site")
-    if not isinstance(site, str) or not 1 <= len(site) <= 32:
-        problems.append(FieldProblem("site", "the key of a site is needed"))
-    if not isinstance(events, list) or not events:
-        problems.append(FieldProblem("events", "a list with at least one event is needed"))
-    elif len(events) > most:
-        problems.append(FieldProblem("events", f"at most {most} events at once"))
-    return problems + _about_problems(raw)
-
-
-def _about_problems(raw: Mapping[str, Any]) -> list[FieldProblem]:
-    problems = []
-    for name, characters in (("person", 64), ("language", 35), ("zone", 64)):
-        value = raw.get(name)
-        if value is not None and (not isinstance(value, str) or not 1 <= len(value) <= characters):
-            problems.append(FieldProblem(name, f"a text of at most {characters} characters is needed"))
-    person = raw.get("person")
-    if isinstance(person, str) and not (len(person) >= 8 and person.replace("-", "").replace("_", "").isalnum()):
-        problems.append(FieldProblem("person", "a random id of 8 to 64 letters, digits, - and _ is needed"))
-    return problems

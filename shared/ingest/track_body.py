@@ -1,0 +1,148 @@
+"""Reads the body of `/track`: a batch of events or one flat event.
+
+A body as our script sends it is decoded once, straight into typed events. Whatever is unusual about it (an unknown
+field, a wrong type, an escape, a number out of range) is read again in the strict way, which finds for each event
+what is wrong. Both ways understand the same; tests hold them together.
+"""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from shared.config import Settings
+from shared.errors import FieldProblem, InvalidInput
+from shared.ingest.event_fields import BATCH_FIELDS, EVENT_FIELDS, TrackEvent, read_event
+from shared.ingest.strict_json import LARGEST_INTEGER, parse_json_fast
+
+ESCAPE = b"\\u"  # may stand for what no database can keep
+DEPTH = 4  # of a batch: body, events, event, props
+
+
+class _KnownEvent(TrackEvent, frozen=True, forbid_unknown_fields=True):
+    """An event of which every field is known."""
+
+
+class _KnownBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    site: str
+    events: list[_KnownEvent]
+    person: str | None = None
+    language: str | None = None
+    zone: str | None = None
+
+
+class _KnownFlat(_KnownEvent, frozen=True, forbid_unknown_fields=True, kw_only=True):
+    site: str
+    person: str | None = None
+    language: str | None = None
+    zone: str | None = None
+
+
+_decode_batch = msgspec.json.Decoder(_KnownBatch).decode
+_decode_flat = msgspec.json.Decoder(_KnownFlat).decode
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What a sender says beside the events: its consented id, or a server's own id of its user; language and zone."""
+
+    person: str | None = None
+    language: str | None = None
+    zone: str | None = None
+    identified: str | None = None
+
+
+NOBODY = About()
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """What was sent; an event that could not be read stands as its problem."""
+
+    site: str
+    events: Sequence[TrackEvent | FieldProblem]
+    about: About
+    unknown_fields: int = 0
+    is_flat: bool = False
+
+    def place(self, index: int, field: str) -> str:
+        """Where a field stands in what was sent."""
+        return field if self.is_flat else f"events[{index}].{field}".rstrip(".")
+
+
+def read_body(body: bytes, settings: Settings) -> Batch:
+    """Raises `InvalidInput` when it is not JSON as we take it, or no batch."""
+    return _read_at_once(body, settings) or _read_strictly(body, settings)
+
+
+def _read_at_once(body: bytes, settings: Settings) -> Batch | None:
+    """The batch, if there is nothing unusual about it."""
+    if ESCAPE in body or settings.server.body_depth < DEPTH:
+        return None
+    try:
+        sent = _decode_batch(body) if b'"events"' in body else _decode_flat(body)
+    except (ValueError, RecursionError):
+        return None
+    is_flat = isinstance(sent, _KnownFlat)
+    events: list[Any] = [sent] if isinstance(sent, _KnownFlat) else sent.events
+    if not 1 <= len(sent.site) <= 32 or not 1 <= len(events) <= settings.limits.batch_events:
+        return None
+    about = NOBODY
+    if sent.person is not None or sent.language is not None or sent.zone is not None:
+        about = About(sent.person, sent.language, sent.zone)
+        if about_problems({"person": sent.person, "language": sent.language, "zone": sent.zone}):
+            return None
+    for event in events:
+        if event.props and not all(map(_is_ordinary, event.props.values())):
+            return None
+    return Batch(sent.site, events, about, is_flat=is_flat)
+
+
+def _is_ordinary(value: Any) -> bool:
+    """Whether a number is one that both databases and JSON can keep."""
+    if type(value) is int:
+        return -LARGEST_INTEGER <= value <= LARGEST_INTEGER
+    return type(value) is not float or math.isfinite(value)
+
+
+def _read_strictly(body: bytes, settings: Settings) -> Batch:
+    raw = parse_json_fast(body, settings.server.body_depth)
+    if not isinstance(raw, dict):
+        raise InvalidInput("The body must be an object.", [FieldProblem("", "not an object")])
+    is_batch = "events" in raw
+    events = raw["events"] if is_batch else [{key: raw[key] for key in raw if key in EVENT_FIELDS}]
+    known = BATCH_FIELDS if is_batch else BATCH_FIELDS | EVENT_FIELDS
+    problems = _envelope_problems(raw, events, settings.limits.batch_events)
+    if problems:
+        raise InvalidInput("The batch was refused.", problems)
+    unknown = len(set(raw) - known)
+    unknown += sum(len(set(event) - EVENT_FIELDS) for event in events if isinstance(event, dict))
+    about = About(raw.get("person"), raw.get("language"), raw.get("zone"))
+    return Batch(raw["site"], [read_event(event) for event in events], about, unknown, is_flat=not is_batch)
+
+
+def _envelope_problems(raw: Mapping[str, Any], events: Any, most: int) -> list[FieldProblem]:
+    problems = []
+    site = raw.get("site")
+    if not isinstance(site, str) or not 1 <= len(site) <= 32:
+        problems.append(FieldProblem("site", "the key of a site is needed"))
+    if not isinstance(events, list) or not events:
+        problems.append(FieldProblem("events", "a list with at least one event is needed"))
+    elif len(events) > most:
+        problems.append(FieldProblem("events", f"at most {most} events at once"))
+    return problems + about_problems(raw)
+
+
+def about_problems(raw: Mapping[str, Any]) -> list[FieldProblem]:
+    """What is wrong with the consented id, the language and the zone."""
+    problems = []
+    for name, characters in (("person", 64), ("language", 35), ("zone", 64)):
+        value = raw.get(name)
+        if value is not None and (not isinstance(value, str) or not 1 <= len(value) <= characters):
+            problems.append(FieldProblem(name, f"a text of at most {characters} characters is needed"))
+    person = raw.get("person")
+    if isinstance(person, str) and not (len(person) >= 8 and person.replace("-", "").replace("_", "").isalnum()):
+        problems.append(FieldProblem("person", "a random id of 8 to 64 letters, digits, - and _ is needed"))
+    return problems
