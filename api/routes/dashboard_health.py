@@ -5,6 +5,7 @@ from typing import Any
 from aiohttp import web
 
 from api import health_figures, overview_figures
+from api.authentication import PRINCIPAL
 from api.dashboard_address import View, read_view
 from api.dashboard_shell import make_shell
 from api.rendering import render
@@ -13,6 +14,7 @@ from shared.derive import inbox
 from shared.derive.coverage import load_last_run
 from shared.derive.intake_health import load_account, load_undeclared
 from shared.derive.kpis import INSTALLATION
+from shared.guard.roles import reaches
 from shared.runtime import Runtime
 
 PATH = "/app/health"
@@ -26,7 +28,8 @@ async def show_health(request: web.Request) -> web.StreamResponse:
         return render("dashboard/health.html", shell=make_shell(request, runtime.settings), view=None)
     found, unread = await _load(runtime, view)
     shell = make_shell(request, runtime.settings, view, unread)
-    return render("dashboard/health.html", shell=shell, view=view, path=PATH, parts_on=_parts_on(runtime), **found)
+    parts_on = _parts_on(runtime, request[PRINCIPAL].role)
+    return render("dashboard/health.html", shell=shell, view=view, path=PATH, parts_on=parts_on, **found)
 
 
 async def _load(runtime: Runtime, view: View) -> tuple[dict[str, Any], int]:
@@ -57,11 +60,13 @@ async def _load(runtime: Runtime, view: View) -> tuple[dict[str, Any], int]:
     return found, unread
 
 
-def _parts_on(runtime: Runtime) -> list[dict[str, str]]:
+def _parts_on(runtime: Runtime, role_of_member: str | None) -> list[dict[str, str]]:
+    """What works says where it is (folders, addresses) to admins only; what does not says why to everybody."""
     rows = []
     for name, part in runtime.parts.all().items():
         state, tone = STATE_WORDS[part.state]
-        rows.append({"name": name, "state": state, "tone": tone, "sentence": part.sentence})
+        is_told = part.state == "down" or reaches(role_of_member, "admin")
+        rows.append({"name": name, "state": state, "tone": tone, "sentence": part.sentence if is_told else ""})
     return rows
 
 

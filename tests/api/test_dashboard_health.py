@@ -111,3 +111,15 @@ def test_sizes_are_written_for_people() -> None:
 
 def test_a_site_without_events_is_not_called_silent(clock: ManualClock) -> None:
     assert state_of(None, clock.now()) == ("no event yet", "muted")
+
+
+async def test_only_admins_read_where_things_are(api: RunningApi, runtime: Runtime) -> None:
+    runtime.parts.set("store", "ok", "SQLite in /srv/warroom")
+    runtime.parts.set("x", "down", "X refuses the keys.")
+    pages = []
+    for name, role in (("Ada", "admin"), ("Bea", "viewer")):
+        async with Browser(runtime) as browser:
+            await browser.sign_in(name, role)
+            pages.append(await shown(browser))
+    assert ["/srv/warroom" in page for page in pages] == [True, False]
+    assert all("X refuses the keys." in page for page in pages)
