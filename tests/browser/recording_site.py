@@ -24,7 +24,13 @@ PROMPT = {
     "prompt": "p1",
     "survey": "day7",
     "question": "How is it going?",
-    "scale": {"min": 1, "max": 5, "low": "Very bad", "high": "Very good"},
+    "scale": {
+        "min": 1,
+        "max": 5,
+        "low": "Very bad",
+        "high": "Very good",
+        "labels": ["Very bad", "Bad", "Neither good nor bad", "Good", "Very good"],
+    },
     "text_label": "What should we do better?",
     "texts": {
         "send": "Send",
@@ -35,7 +41,7 @@ PROMPT = {
     },
 }
 BLANK = '<!doctype html><title>Blank</title><link rel="icon" href="data:,">'
-TAG = '<script defer src="/static/warroom.js" data-site="docs" data-allow-automation {attributes}></script>'
+TAG = '<script defer src="/warroom.js" data-site="docs" data-allow-automation {attributes}></script>'
 
 
 def make_page(body: str = "<p>Words.</p>", attributes: str = "", head: str = "") -> str:
@@ -104,6 +110,9 @@ def _application(site: RecordingSite) -> web.Application:
         page = request.match_info.get("page", "home")
         return render("demo/page.html", site="demo", page=page, aged="aged" in request.query)
 
+    async def at_root(request: web.Request) -> web.FileResponse:
+        return web.FileResponse(WEB / "static" / request.path.removeprefix("/"))
+
     async def track(request: web.Request) -> web.Response:
         site.content_types.append(request.content_type)
         site.beacons.append(json.loads(await request.text()))
@@ -152,6 +161,7 @@ def _application(site: RecordingSite) -> web.Application:
     application.router.add_static("/static", WEB / "static")
     application.add_routes(
         [
+            *(web.get(f"/{name}", at_root) for name in ("warroom.js", "widget.js", "widget.css")),
             web.get("/demo", demo),
             web.get("/demo/{page}", demo),
             web.post("/demo/age", age),

@@ -3,7 +3,7 @@
   "use strict";
 
   const find = (id) => document.getElementById(id);
-  const warroom = (...args) => (typeof window.warroom === "function" ? window.warroom(...args) : null);
+  const widget = () => window.warroom.widget().then(() => window.warroomWidget); // fetched at the first use
   const REFUSED = "Your browser asks not to be tracked, and that counts more than this switch: nothing was stored.";
 
   setUpConsent();
@@ -11,25 +11,29 @@
 
   function setUpConsent() {
     const box = find("consent");
+    const form = find("age");
     const say = (words) => { find("strip-status").textContent = words; };
     box.disabled = false; // its place is there from the first paint on
-    box.checked = Boolean(warroom("person"));
-    box.addEventListener("change", () => {
-      const person = warroom("consent", box.checked);
+    box.checked = remembers();
+    box.addEventListener("change", async () => {
+      const person = (await widget()).consent(box.checked);
       if (box.checked && !person) {
         box.checked = false;
         say(REFUSED);
       } else say(person ? "One random id is kept in this browser, so that it can be asked one question." : "The id is gone from this browser.");
     });
-    find("age").addEventListener("submit", (event) => {
-      const person = warroom("consent", true);
-      if (person) {
-        event.target.elements.namedItem("person").value = person;
-        return;
-      }
+    form.addEventListener("submit", async (event) => {
       event.preventDefault();
-      say(REFUSED);
+      const person = (await widget()).consent(true);
+      if (!person) return say(REFUSED);
+      form.elements.namedItem("person").value = person;
+      form.submit();
+      return undefined;
     });
+  }
+
+  function remembers() {
+    try { return localStorage.getItem("warroom.id") !== null; } catch { return false; }
   }
 
   function setUpQuickstart() {

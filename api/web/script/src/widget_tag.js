@@ -1,0 +1,39 @@
+// The tag whose page this is, its options, and what they and the reader's browser allow.
+
+export const tag = document.querySelector("script[data-site]");
+export const options = tag ? tag.dataset : {};
+export const isSilent = navigator.globalPrivacyControl || navigator.doNotTrack == 1
+  || (navigator.webdriver && !("allowAutomation" in options));
+export const mayStore = "prompts" in options && !isSilent; // the owner's switch; a privacy signal outranks it
+export const language = options.language || document.documentElement.lang || undefined;
+
+// Our mistakes are neither the page's nor reported as the page's.
+export const quietly = (action) => (...args) => {
+  try {
+    const result = action(...args);
+    return result && result.catch ? result.catch(() => {}) : result;
+  } catch {}
+};
+
+export const urlOf = (path) => new URL((options.api || ".") + path, options.api ? location : tag.src).href;
+
+export const randomId = () =>
+  Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+
+const read = (storage, key) => { try { return window[storage].getItem(key); } catch {} };
+const write = (storage, key, value) => {
+  try {
+    if (value) window[storage].setItem(key, value);
+    else window[storage].removeItem(key);
+    return true;
+  } catch {}
+};
+
+const ID = "warroom.id";
+export const readId = () => (mayStore ? read("localStorage", ID) : null);
+export const writeId = (id) => write("localStorage", ID, id);
+
+// What was typed but not sent yet, until the tab is closed.
+const draftKey = (name) => `warroom.draft ${location.pathname} ${name}`;
+export const readDraft = (name) => { try { return JSON.parse((mayStore && read("sessionStorage", draftKey(name))) || "null"); } catch {} };
+export const writeDraft = (name, value) => mayStore && write("sessionStorage", draftKey(name), value && JSON.stringify(value));
