@@ -103,8 +103,8 @@ def program(name: str) -> str:
     return str(Path("install") / "bin" / name)  # relative to the home: see make_home
 
 
-def run_program(command: list[str], home: Path) -> None:
-    """Run one of the server's programs in its home, as an unprivileged user when we are root."""
+def run_program(command: list[str], home: Path) -> str:
+    """Run one of the server's programs in its home, as an unprivileged user when we are root; what it wrote."""
     drop: dict[str, Any] = {}
     if os.geteuid() == 0:
         owner = _unprivileged_user()
@@ -123,6 +123,7 @@ def run_program(command: list[str], home: Path) -> None:
         if done.returncode != 0:
             line = " ".join(command)
             raise PostgresUnavailable(f"PostgreSQL for tests: `{line}` ended with {done.returncode}:\n{output.read()}")
+        return output.read()
 
 
 def _wheel_folder() -> Path:

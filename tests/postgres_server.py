@@ -5,6 +5,7 @@ worker) has started it already. The last process to leave stops it, and a watche
 word, so nothing is left behind after a kill. The data is thrown away at the stop.
 """
 
+import asyncio
 import atexit
 import fcntl
 from collections.abc import Awaitable, Callable
@@ -24,8 +25,10 @@ from tests.postgres_programs import (
     is_last_user,
     locked,
     make_home,
+    program,
     read_port,
     remove_server,
+    run_program,
     start_server,
     start_watcher,
     stop_server,
@@ -97,6 +100,22 @@ class PostgresServer:
     async def drop_database(self, name: str) -> None:
         """Remove a database and throw out whoever is still connected; a missing one is fine."""
         await self._run_sql(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+    def dump(self, database: str) -> str:
+        """The database as SQL, the way the documentation tells owners to copy it. Blocks: see `asyncio.to_thread`."""
+        options = ["--no-unlogged-table-data", "--no-owner", "-h", HOST, "-p", str(self.port), "-U", SUPERUSER]
+        return run_program([program("pg_dump"), *options, database], self._home)
+
+    async def restore(self, database: str, dumped: str) -> None:
+        """Makes the database anew from such a dump."""
+        await self.drop_database(database)
+        await self.create_database(database)
+        script = self._home / f"{database}.sql"
+        script.write_text(dumped, "utf-8")
+        script.chmod(0o644)
+        options = ["-q", "-v", "ON_ERROR_STOP=1", "-h", HOST, "-p", str(self.port), "-U", SUPERUSER, "-d", database]
+        await asyncio.to_thread(run_program, [program("psql"), *options, "-f", script.name], self._home)
+        script.unlink()
 
     async def has_database(self, name: str) -> bool:
         connection = await asyncpg.connect(self.asyncpg_dsn())
