@@ -1,11 +1,13 @@
 """Checks the alert rules of every site and tells the War Room: fired, updated, resolved.
 
-One unit measures, decides, stores and enqueues, so an alert and its post are never apart.
+Each rule is measured beside the writer, so that intake never waits for it; then one small unit decides on the
+measurement, stores and enqueues, so that an alert and its post are never apart.
 """
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 from statistics import median
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -18,9 +20,11 @@ from shared.decide.alert_rules import Decision, RuleState, evaluate, is_worse
 from shared.derive.kpis import INSTALLATION, KPIS, Kpi, Measured, find_kpi, make_figure, measure_between, series_between
 from shared.identifiers import new_id
 from shared.messages import WAR_ROOM, AlertPost, Notice, Series
+from shared.store.database import Store
 from shared.store.models import Alert, AlertState
 from shared.store.outbox import enqueue
 
+Run = Callable[[Callable[[AsyncSession], Awaitable[int]]], Awaitable[int]]
 HOUR = timedelta(hours=1)
 WEEKS_COMPARED = 4
 CHART_HOURS = 24
@@ -32,11 +36,16 @@ PHASES: dict[str, Literal["fired", "updated", "resolved"]] = {
 }
 
 
-async def check_rules(session: AsyncSession, settings: Settings, now: datetime) -> int:
-    """Evaluates every rule on every site; how many posts came of it."""
-    posts = await _close_forgotten(session, settings, now)
+async def check_rules(store: Store, settings: Settings, now: datetime, run: Run | None = None) -> int:
+    """Evaluates every rule on every site; how many posts came of it. `run` runs a unit, by default in the writer."""
+    run = run or store.writer.run
+    posts = 0
+    if await _has_forgotten(store, settings):
+        posts += await run(lambda session: _close_forgotten(session, settings, now))
     for rule, site, zone in _watched(settings):
-        posts += await _check(session, rule, site, zone, now)
+        async with store.read() as session:
+            check = await _measure(session, rule, site, zone, now)
+        posts += await run(partial(_follow, check=check, now=now))
     return posts
 
 
@@ -92,19 +101,28 @@ class _Check:
     site: str
     observed: Measured
     expected: Measured | None
+    chart: Series | None  # only when it was needed by the state that was read with it
     until: datetime
 
 
-async def _check(session: AsyncSession, rule: AlertRuleSettings, site: str, zone: str, now: datetime) -> int:
+async def _measure(session: AsyncSession, rule: AlertRuleSettings, site: str, zone: str, now: datetime) -> _Check:
+    """Everything that is read; the chart only when there will be a post."""
     kpi = find_kpi(rule.kpi)
     since, until = window_of(rule, kpi, now)
     observed = await measure_between(session, kpi.name, site, since, until)
     expected = None
     if rule.compare in ("drop", "rise"):
         expected = await _expected(session, kpi, site, zone, (since, until))
-    stored, alert = await _load(session, site, rule.name)
-    decision = evaluate(rule, _state_of(stored, alert), observed, expected, now)
-    check = _Check(rule, kpi, site, observed, expected, until)
+    check = _Check(rule, kpi, site, observed, expected, None, until)
+    decision = evaluate(rule, _state_of(*await _load(session, site, rule.name)), observed, expected, now)
+    return check if decision.action == "nothing" else replace(check, chart=await _chart(session, check))
+
+
+async def _follow(session: AsyncSession, check: _Check, now: datetime) -> int:
+    """Decides on the state as it is now, stores it and enqueues the post; how many posts there were."""
+    stored, alert = await _load(session, check.site, check.rule.name)
+    session.add(stored)
+    decision = evaluate(check.rule, _state_of(stored, alert), check.observed, check.expected, now)
     if decision.action == "fire":
         alert = _open(session, check, now)
     _store(stored, decision.state, alert, check, now)
@@ -134,7 +152,6 @@ async def _load(session: AsyncSession, site: str, rule: str) -> tuple[AlertState
     stored = (await session.execute(query)).scalar_one_or_none()
     if stored is None:
         stored = AlertState(site=site, rule=rule)
-        session.add(stored)
     if stored.alert_id is None:
         return stored, None
     return stored, (await session.execute(select(Alert).where(Alert.id == stored.alert_id))).scalar_one_or_none()
@@ -219,7 +236,7 @@ async def _write_post(
         fired_at=alert.fired_at,
         resolved_at=alert.resolved_at,
         definition=check.kpi.definition,
-        chart=await _chart(session, check),
+        chart=check.chart or await _chart(session, check),
         reply_to_outbox=alert.outbox_id,
     )
 
@@ -234,6 +251,12 @@ async def _chart(session: AsyncSession, check: _Check) -> Series:
         week = timedelta(weeks=1)
         before = await series_between(session, check.kpi.name, check.site, since - week, check.until - week)
     return Series(name=check.kpi.title, unit=check.kpi.unit, points=points, previous=before)
+
+
+async def _has_forgotten(store: Store, settings: Settings) -> bool:
+    watched = {(site, rule.name) for rule, site, _ in _watched(settings)}
+    async with store.read() as session:
+        return any((alert.site, alert.rule) not in watched for alert in await open_alerts(session))
 
 
 async def _close_forgotten(session: AsyncSession, settings: Settings, now: datetime) -> int:

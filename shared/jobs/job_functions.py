@@ -14,7 +14,7 @@ async def send_due_prompts(context: JobContext) -> int:
     if not context.settings.prompts.enabled:
         return 0
     now = context.clock.now()
-    return await context.store.writer.run(
+    return await context.run(
         lambda session: prompts.enqueue_due_prompts(session, context.settings, now, PROMPTS_AT_ONCE)
     )
 
@@ -22,7 +22,7 @@ async def send_due_prompts(context: JobContext) -> int:
 async def lapse_prompts(context: JobContext) -> int:
     """Gives up questions that waited too long."""
     now = context.clock.now()
-    return await context.store.writer.run(lambda session: prompts.lapse_old(session, context.settings, now))
+    return await context.run(lambda session: prompts.lapse_old(session, context.settings, now))
 
 
 async def plan_reports(context: JobContext) -> int:
@@ -30,7 +30,7 @@ async def plan_reports(context: JobContext) -> int:
     now, planned = context.clock.now(), 0
     for site in context.settings.all_sites():
         for period in reports.PERIODS:
-            planned += await context.store.writer.run(
+            planned += await context.run(
                 lambda session, site=site, period=period: reports.plan_report(  # type: ignore[misc]
                     session, context.settings, site, period, now
                 )
@@ -52,7 +52,7 @@ async def post_due_reports(context: JobContext) -> int:
             summary = await reports.build_summary(
                 session, context.settings, site, period, report.period_start, report.period_end, now
             )
-        posted += await context.store.writer.run(
+        posted += await context.run(
             lambda session, report=report, summary=summary: reports.post_report(  # type: ignore[misc]
                 session, report, summary, now
             )
@@ -62,13 +62,12 @@ async def post_due_reports(context: JobContext) -> int:
 
 async def check_alerts(context: JobContext) -> int:
     """Evaluates the alert rules of every site; how many posts came of it."""
-    now = context.clock.now()
-    return await context.store.writer.run(lambda session: alerts.check_rules(session, context.settings, now))
+    return await alerts.check_rules(context.store, context.settings, context.clock.now(), context.run)
 
 
 async def purge_old(context: JobContext) -> int:
     """Removes what nobody may use any more: ended sessions and links, old limits, salts of past days."""
     now, rules = context.clock.now(), context.settings.dashboard
-    removed = await context.store.writer.run(lambda session: remove_ended(session, now, rules))
-    removed += await context.store.writer.run(lambda session: remove_old_windows(session, now))
+    removed = await context.run(lambda session: remove_ended(session, now, rules))
+    removed += await context.run(lambda session: remove_old_windows(session, now))
     return removed + await context.hasher.destroy_old()

@@ -11,7 +11,7 @@ from apscheduler.triggers.interval import IntervalTrigger
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.errors import CannotStore
-from shared.jobs.context import JobContext
+from shared.jobs.context import Deposed, JobContext
 from shared.jobs.job_table import Job
 from shared.store.dialect import insert_for
 from shared.store.models import JobRun
@@ -51,6 +51,8 @@ async def run_job(context: JobContext, job: Job) -> int | None:
     started, error, done = context.clock.now(), None, None
     try:
         done = await asyncio.wait_for(job.function(context), job.timeout_seconds)
+    except Deposed:
+        logger.warning("job %s is left to the process that leads now", job.name)
     except CannotStore as problem:
         error = str(problem)
         logger.warning("job %s waits for the store", job.name)

@@ -137,9 +137,7 @@ async def _look_back(runtime: Runtime, midnight: datetime, end: datetime) -> Non
         if hour == SUMMARY_HOUR:
             await _post_summaries(runtime, moment)
         else:
-            await runtime.store.writer.run(
-                lambda session, moment=moment: alerts.check_rules(session, runtime.settings, moment)  # type: ignore[misc]
-            )
+            await alerts.check_rules(runtime.store, runtime.settings, moment)
 
 
 async def _post_summaries(runtime: Runtime, moment: datetime) -> None:

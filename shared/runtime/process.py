@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -130,9 +131,10 @@ def _own_parts(runtime: Runtime) -> list[LeaderPart]:
         runtime.is_leader,
         runtime.instance,
     )
+    fenced = replace(runtime.job_context(), epoch=runtime.epoch)
     return [
         ("delivery", _told(runtime, "delivery", "sends what waits in the outbox", loop.run)),
-        ("jobs", _told(runtime, "jobs", "tick", lambda: run_scheduler(runtime.job_context(), JOBS))),
+        ("jobs", _told(runtime, "jobs", "tick", lambda: run_scheduler(fenced, JOBS))),
     ]
 
 

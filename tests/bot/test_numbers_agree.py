@@ -82,6 +82,6 @@ async def test_tile_command_summary_and_alert_agree(stage: Stage) -> None:
 async def fire(stage: Stage, since: datetime) -> tuple[str, ...]:
     """The lines of an alert about the same hours."""
     settings = stage.settings.model_copy(update={"alerts": [RULE]})
-    await stage.runtime.store.writer.run(lambda session: check_rules(session, settings, since + timedelta(days=DAYS)))
+    await check_rules(stage.runtime.store, settings, since + timedelta(days=DAYS))
     [row] = [row for row in await stage.rows(OutboxMessage) if row.kind == "alert"]
     return describe(parse_message(row.payload), settings, stage.runtime.texts).lines

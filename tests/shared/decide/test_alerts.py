@@ -36,7 +36,7 @@ class Team:
         await self.store.writer.run(unit)
 
     async def check(self) -> int:
-        return await self.store.writer.run(lambda session: check_rules(session, self.settings, self.clock.now()))
+        return await check_rules(self.store, self.settings, self.clock.now())
 
     async def check_each_minute(self, minutes: int) -> None:
         for _ in range(minutes):
