@@ -1,9 +1,12 @@
 """Plausible's own tracker in a real browser, on a page of another origin."""
 
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
-from playwright.async_api import Route, async_playwright
+from aiohttp import web
+from playwright.async_api import async_playwright
 from sqlmodel import select
 
 from shared.store.models import Event
@@ -19,10 +22,10 @@ pytestmark = [
     pytest.mark.timeout(180),
 ]
 TRACKER = HERE / "node_modules" / "@plausible-analytics" / "tracker" / "plausible.js"
-PAGE = "http://127.0.0.1:18099/intro?utm_source=news&token=secret#top"  # answered by the browser's own stand-in below
-HTML = """<!doctype html><title>Intro</title><a id=a href="https://other.example/x?y=1">out</a><script type=module>
+HTML = """<!doctype html><title>Intro</title><link rel=icon href="data:,">
+<p>Welcome</p><script type=module>
 import { init, track } from "/plausible.js";
-init({ domain: "docs.example", endpoint: "ENDPOINT/api/event", captureOnLocalhost: true, outboundLinks: true });
+init({ domain: "docs.example", endpoint: "ENDPOINT/api/event", captureOnLocalhost: true });
 window.track = track;
 </script>"""
 
@@ -35,17 +38,16 @@ async def rows(warroom: WarroomProcess) -> list[Event]:
 async def test_tracker_counts_a_view_a_goal_and_the_time_on_the_page(warroom: WarroomProcess) -> None:
     if not TRACKER.exists():
         do_without("Plausible's tracker is not installed: make clients")
-    async with async_playwright() as playwright:
+    async with docs_site(warroom.base_url) as site, async_playwright() as playwright:
         browser = await playwright.chromium.launch(executable_path=chromium(), args=ARGUMENTS)
         page = await browser.new_page(user_agent=BROWSER)
         problems: list[str] = []
         page.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-        await page.route("http://127.0.0.1:18099/**", lambda route: answer(route, warroom.base_url))
-        await page.goto(PAGE)
+        await page.goto(site + "/intro?utm_source=news&token=secret#top")
         await warroom.until(lambda: has_names(warroom, "page_view"), 30)
         await page.evaluate(GOAL)
         await warroom.until(lambda: has_names(warroom, "page_view", "conversion"), 30)
-        await page.goto("about:blank")
+        await page.evaluate(LEAVE)
         await warroom.until(lambda: has_names(warroom, "page_view", "conversion", "engagement"), 30)
         assert problems == []
         await browser.close()
@@ -58,17 +60,32 @@ async def test_tracker_counts_a_view_a_goal_and_the_time_on_the_page(warroom: Wa
 
 GOAL = """() => track("Docs CTA Clicked", {props: {cta: "hero"}, revenue: {currency: "USD", amount: "9.99"}})"""
 
+LEAVE = """() => { document.hasFocus = () => false; window.dispatchEvent(new Event("blur")) }"""
+
 
 async def has_names(warroom: WarroomProcess, *names: str) -> bool:
     return [event.name for event in await rows(warroom)] == list(names)
 
 
-async def answer(route: Route, base_url: str) -> None:
-    """The docs site: one page and the tracker."""
-    if route.request.url.endswith("/plausible.js"):
-        await route.fulfill(body=TRACKER.read_text("utf-8"), content_type="text/javascript")
-    else:
-        await route.fulfill(body=HTML.replace("ENDPOINT", base_url), content_type="text/html")
+@asynccontextmanager
+async def docs_site(base_url: str) -> AsyncIterator[str]:
+    """One page and the tracker, on an origin of its own; its address."""
+
+    async def page(_request: web.Request) -> web.Response:
+        return web.Response(text=HTML.replace("ENDPOINT", base_url), content_type="text/html")
+
+    async def tracker(_request: web.Request) -> web.Response:
+        return web.Response(text=TRACKER.read_text("utf-8"), content_type="text/javascript")
+
+    app = web.Application()
+    app.add_routes([web.get("/intro", page), web.get("/plausible.js", tracker)])
+    runner = web.AppRunner(app, access_log=None, handle_signals=False)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    try:
+        yield f"http://127.0.0.1:{runner.addresses[0][1]}"
+    finally:
+        await runner.cleanup()
 
 
 def chromium() -> str:
