@@ -3,9 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN_STAMP := .venv/.requirements.stamp
 DEV_STAMP := .venv/.requirements-dev.stamp
+DOCS_SITE_STAMP := tests/docs_site/node_modules/.package-lock.json
 export XDG_RUNTIME_DIR ?= /tmp
 
-.PHONY: run demo test check clients bench lint docs lock migration clean
+.PHONY: run demo test check clients lighthouse bench lint docs lock migration clean
 
 run: $(RUN_STAMP) $(BIN)/warroom ## set up what is missing and start Warroom on the embedded database
 	@$(BIN)/python -m bot
@@ -23,6 +24,9 @@ clients: ## install the real foreign clients that tests/clients runs against the
 	@cd tests/clients && npm ci --silent --no-audit --no-fund
 	@test -x tests/clients/.venv/bin/python || $(PYTHON) -m venv tests/clients/.venv
 	@tests/clients/.venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r tests/clients/requirements.lock
+
+lighthouse: $(DOCS_SITE_STAMP) ## what the script costs a page: PAIRS=7 PRESETS=mobile,desktop
+	@cd tests/docs_site && PAIRS="$(PAIRS)" PRESETS="$(PRESETS)" npm run --silent lighthouse
 
 bench: $(DEV_STAMP) ## ratios within one run
 	@$(BIN)/python -m tests.speed.bench
@@ -42,6 +46,11 @@ $(RUN_STAMP): requirements.lock | .venv/bin/python
 	@echo "Setting up (once) …"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements.lock
 	@touch $(RUN_STAMP)
+
+# Node itself is among these packages, so any npm will do.
+$(DOCS_SITE_STAMP): tests/docs_site/package-lock.json
+	@command -v npm >/dev/null || { echo "This needs npm; on Debian and Ubuntu: apt install npm" >&2; exit 1; }
+	@cd tests/docs_site && npm ci --silent --no-audit --no-fund && touch node_modules/.package-lock.json
 
 # `warroom …` without installing the project: a two-line program that knows where the checkout is.
 .venv/bin/warroom: Makefile | .venv/bin/python

@@ -81,7 +81,9 @@ function virtualModules(modules) {
 /** With `security.csp` Astro writes the policy; it must know the inline script that it did not make. */
 function policySettings(options, config, isOn) {
   if (!config.security?.csp || !isOn || !Object.keys(options.experiments).length) return {};
-  return { security: { csp: { scriptDirective: { hashes: [EXPERIMENT_SNIPPET_HASH.slice(1, -1)] } } } };
+  const hashes = [EXPERIMENT_SNIPPET_HASH.slice(1, -1)];
+  const defaults = config.security.csp === true ? { algorithm: 'SHA-256' } : {}; // what `true` stands for
+  return { security: { csp: { ...defaults, scriptDirective: { hashes } } } };
 }
 
 function addEndpoints(options, { injectRoute }) {

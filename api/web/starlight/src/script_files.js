@@ -4,8 +4,8 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 
-const PACKED = new URL('../script-files/', import.meta.url); // in the npm package
 const REPOSITORY = new URL('../../static/', import.meta.url);
+const PACKED = new URL('../script-files/', import.meta.url); // in the npm package, away from the repository
 const FILE = /^(warroom(-[a-z]+)?\.js|widget\.(js|css))$/;
 const CORE = { full: 'warroom.js', lite: 'warroom-lite.js' };
 export const TYPES = { js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8' };
@@ -21,7 +21,7 @@ export function readScriptFiles({ script, name }) {
 }
 
 export function sourceFolder() {
-  return existsSync(PACKED) ? PACKED : REPOSITORY;
+  return existsSync(new URL(CORE.full, REPOSITORY)) ? REPOSITORY : PACKED;
 }
 
 /** Names of all files that belong into the npm package. */
