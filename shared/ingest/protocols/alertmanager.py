@@ -75,12 +75,12 @@ def _parse_all(
 def _problem_of(alert: Any, *, by_status: bool) -> FieldProblem | None:
     if not isinstance(alert, dict):
         return FieldProblem("", "an object is needed")
-    labels, annotations = alert.get("labels"), alert.get("annotations") or {}
+    labels, annotations = alert.get("labels"), alert.get("annotations")
     if not _is_texts(labels) or not labels:
         return FieldProblem("labels", "an object of texts with at least one is needed")
     if any(not LABEL_NAME.fullmatch(name) for name in labels):
         return FieldProblem("labels", "a name is letters, digits and _")
-    if not _is_texts(annotations):
+    if annotations is not None and not _is_texts(annotations):
         return FieldProblem("annotations", "an object of texts is needed")
     if by_status and alert.get("status") not in ("firing", "resolved"):
         return FieldProblem("status", "firing or resolved")

@@ -56,10 +56,10 @@ def parse(raw: Any, kind: str, received_at: datetime, limits: LimitSettings) -> 
 
 
 def _take(parsed: Parsed, message: Any, skew: timedelta, limits: LimitSettings) -> None:
-    if not isinstance(message, dict) or message.get("type") not in TYPES:
+    kind = message.get("type") if isinstance(message, dict) else None
+    if not isinstance(kind, str) or kind not in TYPES:
         parsed.left_out[INVALID] += 1
         return
-    kind = message["type"]
     if kind in ("identify", "group", "alias"):
         parsed.left_out[NOT_AN_EVENT] += 1
         if kind == "identify" and (said := traits_of(_ids_of(message), message.get("traits"))):
