@@ -1,11 +1,11 @@
 """How long rows are kept, and what an owner says to visitors about their data."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from shared.config.field_types import Positive, Section
+from shared.config.field_types import Section
 
 Days = Annotated[int, Field(ge=0, le=36_500)]  # 0: for ever
 
@@ -33,4 +33,10 @@ class RetentionSettings(Section):
     external_event_days: Days
     due_report_days: Days
     spend_days: Days
-    batch_rows: Positive
+    batch_rows: Annotated[int, Field(ge=1, le=5000)]
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        if self.feedback_days and not 0 < self.outbox_days <= self.feedback_days:
+            raise ValueError("outbox_days must not be above feedback_days: posts quote feedback")
+        return self

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from shared.jobs import job_functions
 from shared.jobs.context import JobContext
+from shared.jobs.purging import purge_old_rows
 
 JobFunction = Callable[[JobContext], Awaitable[int]]
 
@@ -32,6 +33,14 @@ JOBS = (
     Job("plan-reports", job_functions.plan_reports, 60, meaning="makes the newest ended period due, once"),
     Job("post-reports", job_functions.post_due_reports, 30, meaning="builds due summaries and hands them to delivery"),
     Job("check-alerts", job_functions.check_alerts, 30, meaning="evaluates the alert rules of every site"),
+    Job(
+        "purge-old-rows",
+        purge_old_rows,
+        3600,
+        300,
+        300,
+        "removes rows that are older than [retention] allows, in batches, and people not seen for long",
+    ),
     Job("purge", job_functions.purge_old, 3600, 60, 120, "removes ended sessions, links, limits and salts"),
 )
 

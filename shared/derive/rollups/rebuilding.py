@@ -13,6 +13,7 @@ from shared.derive.rollups.events import count_plain, count_views, count_visitor
 from shared.derive.rollups.feedback import tally_feedback
 from shared.derive.rollups.intake import INTAKE_MEASURES
 from shared.event_catalogue import CLICK, PAGE_VIEW
+from shared.guard.retention import refuse_purged_day
 from shared.store.event_tables import run_in_session, tables_of
 from shared.store.models import Event, Feedback, PageView, Rollup, VisitorDay
 
@@ -20,7 +21,11 @@ CHUNK = 1000
 
 
 async def rebuild(session: AsyncSession, site: str, day: date) -> None:
-    """Recomputes views, visitor-days and all counters of a local day; intake measures stay."""
+    """Recomputes views, visitor-days and all counters of a local day; intake measures stay.
+
+    Raises `Conflict` for a day whose rows were removed for their age.
+    """
+    await refuse_purged_day(session, day)
     views = select(PageView.view).where(PageView.site == site, PageView.local_day == day)
     known_views = list((await session.execute(views)).scalars())
     await _clear(session, site, day)
