@@ -1,4 +1,4 @@
-"""The HTTP application: middlewares in order, routes with declared access, nothing at import."""
+"""The HTTP application: one edge that every request passes, routes with declared access, nothing at import."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -16,7 +16,7 @@ from api.error_responses import (
 )
 from api.live_streams import STREAMS, LiveStreams, close_streams
 from api.routes import ALL_ROUTES
-from api.routing import ACCESS_RULES, RUNTIME, access_of, add_routes, refuse_undeclared
+from api.routing import ACCESS_RULES, RUNTIME, Access, access_of, add_routes, refuse_undeclared
 from shared.errors import CannotStore, NotAllowed, WarroomError
 from shared.guard.principals import ANONYMOUS
 from shared.runtime import Runtime
@@ -34,7 +34,7 @@ def make_app(runtime: Runtime) -> web.Application:
     """The application of one process; raises ValueError when a route does not say who may use it."""
     server = runtime.settings.server
     app = web.Application(
-        middlewares=[observe, allow_origins, answer_errors, bound_requests, check_access],
+        middlewares=[at_the_edge],
         client_max_size=server.body_limit_bytes,
     )
     app[RUNTIME] = runtime
@@ -50,29 +50,33 @@ def make_app(runtime: Runtime) -> web.Application:
 
 
 @web.middleware
-async def observe(request: web.Request, handler: Next) -> web.StreamResponse:
-    """One log line and one count an answer; no address, user agent or query in either."""
+async def at_the_edge(request: web.Request, handler: Next) -> web.StreamResponse:
+    """What every request passes: opened to other origins, bounded in number, allowed, its errors translated, counted.
+
+    One function, not one for each, because the hot path pays for every layer.
+    """
     runtime = request.app[RUNTIME]
     started = runtime.clock.monotonic()
-    response = await handler(request)
-    resource = request.match_info.route.resource
-    route = resource.canonical if resource is not None else "(none)"
-    seconds = runtime.clock.monotonic() - started
-    logger.debug("%s %s %d %.1f ms", request.method, route, response.status, seconds * 1000)
     access = access_of(request)
-    if access is not None and (access.kind in COUNTED or route.startswith(API_PREFIX)):
-        asker = request.get(PRINCIPAL, ANONYMOUS)
-        key_id = asker.id if asker.kind == "key" else ""
-        runtime.meter.use(f"{request.method} {route}", response.status, key_id, seconds)
-    if access is not None and access.kind == "intake" and request.method == "POST":
-        runtime.meter.answer(INTAKE_NAMES.get(route, route).strip("/"), response.status)
+    response: web.StreamResponse | None = answer_preflight(request)
+    if response is None:
+        response = await _answer(request, handler, access)
+        add_cors(request, response)  # errors too, so that a page can read why and when to come back
+    _observe(request, response.status, access, runtime.clock.monotonic() - started)
     return response
 
 
-@web.middleware
-async def answer_errors(request: web.Request, handler: Next) -> web.StreamResponse:
+async def _answer(request: web.Request, handler: Next, access: Access | None) -> web.StreamResponse:
     """Domain errors become their answer; everything unknown an id that leads to the log."""
+    count = request.app[IN_FLIGHT]
+    if count[0] >= request.app[RUNTIME].settings.server.max_requests and request.path != "/healthz":
+        busy = problem_response(503, "Try again", "Too many requests at once.")
+        busy.headers["Retry-After"] = "1"
+        return busy
+    count[0] += 1
     try:
+        if access is None or access.kind != "intake":
+            await _check_access(request, access)
         return await handler(request)
     except WarroomError as error:
         return error_response(request, error)
@@ -82,41 +86,30 @@ async def answer_errors(request: web.Request, handler: Next) -> web.StreamRespon
         if isinstance(error, ConnectionError) and request.transport is None:
             return problem_response(400, "Cut off", "The sender went away.")  # nobody hears it, nothing is wrong
         return internal_error_response(request)
-
-
-@web.middleware
-async def bound_requests(request: web.Request, handler: Next) -> web.StreamResponse:
-    """No more requests at once than we can keep; /healthz always passes."""
-    count = request.app[IN_FLIGHT]
-    if count[0] >= request.app[RUNTIME].settings.server.max_requests and request.path != "/healthz":
-        response: web.StreamResponse = problem_response(503, "Try again", "Too many requests at once.")
-        response.headers["Retry-After"] = "1"
-        return response
-    count[0] += 1
-    try:
-        return await handler(request)
     finally:
         count[0] -= 1
 
 
-@web.middleware
-async def allow_origins(request: web.Request, handler: Next) -> web.StreamResponse:
-    """CORS of the intake routes; the dashboard and the JSON API allow no other origin."""
-    preflight = answer_preflight(request)
-    if preflight is not None:
-        return preflight
-    response = await handler(request)
-    add_cors(request, response)  # errors too, so that a page can read why and when to come back
-    return response
-
-
-@web.middleware
-async def check_access(request: web.Request, handler: Next) -> web.StreamResponse:
-    access = access_of(request)
+async def _check_access(request: web.Request, access: Access | None) -> None:
     if access is not None:
         if access.kind == "role" and not request.app[RUNTIME].is_settled():
             raise CannotStore("Warroom is starting and first erases again who was erased. Please try again.")
         await authorize(request, access)
     elif request.match_info.route.resource is not None:
         raise NotAllowed("This address does not say who may use it.")
-    return await handler(request)
+
+
+def _observe(request: web.Request, status: int, access: Access | None, seconds: float) -> None:
+    """One log line and one count an answer; no address, user agent or query in either."""
+    resource = request.match_info.route.resource
+    route = resource.canonical if resource is not None else "(none)"
+    if logger.isEnabledFor(logging.DEBUG):
+        logger.debug("%s %s %d %.1f ms", request.method, route, status, seconds * 1000)
+    if access is None:
+        return
+    meter = request.app[RUNTIME].meter
+    if access.kind in COUNTED or route.startswith(API_PREFIX):
+        asker = request.get(PRINCIPAL, ANONYMOUS)
+        meter.use(f"{request.method} {route}", status, asker.id if asker.kind == "key" else "", seconds)
+    if access.kind == "intake" and request.method == "POST":
+        meter.answer(INTAKE_NAMES.get(route, route).strip("/"), status)

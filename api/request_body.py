@@ -3,6 +3,7 @@
 import asyncio
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
 
@@ -31,6 +32,8 @@ async def read_body(request: web.Request) -> bytes:
 async def _read_within(request: web.Request, limit: int, inflating: "Inflating | None" = None) -> bytes:
     if request.content_length is not None and request.content_length > limit:
         raise BodyTooLarge(f"The body is larger than {limit} bytes.")
+    if inflating is None and request.content.is_eof():  # all of it is here
+        return _bounded(request.content.read_nowait(), limit)
     try:
         async with asyncio.timeout(request.app[RUNTIME].settings.server.body_timeout_seconds):
             return await _read_bounded(request, limit, inflating)
@@ -51,9 +54,20 @@ async def _read_bounded(request: web.Request, limit: int, inflating: "Inflating 
     return bytes(body)
 
 
+def _bounded(body: bytes, limit: int) -> bytes:
+    if len(body) > limit:
+        raise BodyTooLarge(f"The body is larger than {limit} bytes.")
+    return body
+
+
 def media_type(request: web.Request) -> str:
     """The content type without parameters; a charset other than UTF-8 is refused."""
-    content_type, _, parameters = request.headers.get("Content-Type", "").partition(";")
+    return _media_type(request.headers.get("Content-Type", ""))
+
+
+@lru_cache(maxsize=64)
+def _media_type(header: str) -> str:
+    content_type, _, parameters = header.partition(";")
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")
         if name.strip().lower() == "charset" and value.strip().strip('"').lower() not in ("utf-8", "utf8", "us-ascii"):

@@ -11,7 +11,7 @@ from api.routing import INTAKE, RUNTIME, Operation, Route
 from api.senders import sender_of
 from shared.errors import InvalidInput
 from shared.ingest.event_fields import FlatEvent, TrackBatch
-from shared.ingest.events import Sender, TrackOutcome
+from shared.ingest.events import TrackOutcome
 
 
 class DroppedEvent(BaseModel):
@@ -35,8 +35,7 @@ async def take_events(request: web.Request) -> web.Response:
     runtime = request.app[RUNTIME]
     if has_envelope(request):
         return await take_envelope(request)
-    known = await sender_of(request, "events:write")
-    sender = Sender(known.address, known.user_agent, known.opted_out, known.key, known.passed_on_by)
+    sender = await sender_of(request, "events:write")
     body = await read_json_bytes(request)
     try:
         return _answer(await runtime.events.take(body, sender))

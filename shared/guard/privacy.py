@@ -7,6 +7,7 @@ the database, on PostgreSQL in an UNLOGGED table that dumps leave out; both are 
 import asyncio
 import json
 import os
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime, timedelta
@@ -25,6 +26,7 @@ from shared.store.database import Store
 SALT_FILE = "salts.json"
 SALT_BYTES = 32
 UNKNOWN = "unknown"
+SOCKET_ADDRESS = re.compile(r"(?:(?:[1-9]?\d|1\d\d|2[0-4]\d|25[0-5])(?:\.(?!$)|$)){4}", re.ASCII)
 Network = IPv4Network | IPv6Network
 
 
@@ -159,6 +161,8 @@ def _network_part(address: str) -> str:
 
 def client_address(peer: str | None, forwarded_for: str | None, proxies: Sequence[Network]) -> str:
     """The right-most address that is not one of the configured proxies; the peer when none is configured."""
+    if not forwarded_for and peer and SOCKET_ADDRESS.fullmatch(peer):
+        return peer  # as a socket writes it
     hops = [part.strip() for part in (forwarded_for or "").split(",") if part.strip()]
     address = _parse(peer)
     if address is None:

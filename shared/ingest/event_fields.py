@@ -5,7 +5,6 @@ Whatever is sent, a page keeps no query, fragment or login, and a referrer is on
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -79,8 +78,7 @@ BATCH_FIELDS = frozenset(TrackBatch.__struct_fields__)
 NAMES = ("name", "sequence", "experiment", "variant", "goal")
 
 
-@dataclass(frozen=True)
-class Received:
+class Received(msgspec.Struct, frozen=True):
     """What an event's row needs beside the event itself."""
 
     site: SiteSettings

@@ -1,10 +1,11 @@
 """Takes events in: check, clean, drop by rule, store once, count, all before the sender hears "thanks"."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, cast
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock, day_start, local_day
@@ -27,8 +28,7 @@ from shared.store.database import Store
 TOO_MANY_NAMES = "too many names today that the catalogue of events does not know"
 
 
-@dataclass(frozen=True)
-class Sender:
+class Sender(msgspec.Struct, frozen=True):
     """Who sent it; address and user agent live no longer than this object."""
 
     address: str = ""
@@ -47,23 +47,21 @@ class Dropped:
     reason: str
 
 
-@dataclass(frozen=True)
-class TrackOutcome:
+class TrackOutcome(msgspec.Struct, frozen=True):
     """What became of a request; `rule` names the rule that dropped all of it."""
 
     stored: int = 0
     repeated: int = 0
-    dropped: list[Dropped] = field(default_factory=list)
+    dropped: list[Dropped] = []
     rule: str | None = None
 
 
-@dataclass(frozen=True)
-class _Checked:
+class _Checked(msgspec.Struct, frozen=True):
     """The good events of a batch, which of them (by index) nobody declared, and what was left out."""
 
-    good: list[TrackEvent] = field(default_factory=list)
-    undeclared: dict[int, TrackEvent] = field(default_factory=dict)
-    dropped: list[Dropped] = field(default_factory=list)
+    good: list[TrackEvent] = []
+    undeclared: dict[int, TrackEvent] = {}
+    dropped: list[Dropped] = []
 
 
 class EventIntake:

@@ -53,6 +53,8 @@ def is_known_bot(user_agent: str | None) -> bool:
 
 def opted_out(headers: Mapping[str, str]) -> str | None:
     """ "gpc" or "dnt" when the browser asks not to be followed; header names in any case."""
+    if not headers:
+        return None
     wishes = {name.lower(): value.strip() for name, value in headers.items() if name.lower() in ("sec-gpc", "dnt")}
     if wishes.get("sec-gpc") == "1":
         return "gpc"

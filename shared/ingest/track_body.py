@@ -7,7 +7,6 @@ what is wrong. Both ways understand the same; tests hold them together.
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -44,8 +43,7 @@ _decode_batch = msgspec.json.Decoder(_KnownBatch).decode
 _decode_flat = msgspec.json.Decoder(_KnownFlat).decode
 
 
-@dataclass(frozen=True, slots=True)
-class About:
+class About(msgspec.Struct, frozen=True):
     """What a sender says beside the events: its consented id, or a server's own id of its user; language and zone."""
 
     person: str | None = None
@@ -57,8 +55,7 @@ class About:
 NOBODY = About()
 
 
-@dataclass(frozen=True, slots=True)
-class Batch:
+class Batch(msgspec.Struct, frozen=True):
     """What was sent; an event that could not be read stands as its problem."""
 
     site: str
