@@ -48,7 +48,10 @@ class Operation:
     query: Any = None  # a pydantic model
     body: Any = None  # a pydantic model or msgspec Struct, or several of which one is sent
     body_types: tuple[str, ...] = ("application/json",)
-    answers: dict[int, str] = field(default_factory=dict)  # refusals, each a problem document
+    answers: dict[int, str] = field(
+        default_factory=dict
+    )  # refusals, problem documents unless `refusal_types` says more
+    refusal_types: tuple[str, ...] = ("application/problem+json",)  # a foreign client's own shape, a page for people
     answer: Any = None
     answer_status: int = 200
     answer_type: str = "application/json"  # or the type of a plain answer without a schema

@@ -140,6 +140,7 @@ OPERATION = Operation(
         429: "too many; the sentence says how long to wait",
         503: "cannot store now; try again",
     },
+    refusal_types=("application/problem+json", "text/html"),  # a form hears on a page, with what was typed
     others={
         200: "the same id was sent before; the answer names it again",
         202: "left out by a rule",

@@ -76,9 +76,15 @@ def _responses(operation: Operation) -> dict[str, Any]:
     for status, meaning in operation.others.items():
         responses[str(status)] = {"description": meaning}
     for status, meaning in operation.answers.items():
-        content = {"application/problem+json": _content_of([Problem], None)}
+        content = {kind: _refusal(kind) for kind in operation.refusal_types}
         responses[str(status)] = {"description": meaning, "content": content}
     return responses
+
+
+def _refusal(kind: str) -> dict[str, Any]:
+    if kind == "application/problem+json":
+        return _content_of([Problem], None)
+    return {"schema": {"type": "object" if kind == "application/json" else "string"}}
 
 
 def _answer(operation: Operation) -> dict[str, Any]:

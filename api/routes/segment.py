@@ -81,11 +81,13 @@ MESSAGE = {
     "userId": "u1",
     "timestamp": "2026-11-21T03:49:40.125+00:00",
 }
+REFUSAL_TYPES = ("application/json", "application/problem+json")  # the libraries read a code and a message
 BATCH_OPERATION = Operation(
     summary="Take a batch from a Segment library",
     body=SegmentBatch,
     answer=SegmentAnswer,
     answers=ANSWERS,
+    refusal_types=REFUSAL_TYPES,
     takes_key=True,
     example={"batch": [{"type": "track", **MESSAGE}], "sentAt": "2026-11-21T03:49:40.625159+00:00"},
     answer_example={"success": True},
@@ -95,6 +97,7 @@ MESSAGE_OPERATION = Operation(
     body=SegmentMessage,
     answer=SegmentAnswer,
     answers=ANSWERS,
+    refusal_types=REFUSAL_TYPES,
     takes_key=True,
     example=MESSAGE,
     answer_example={"success": True},
