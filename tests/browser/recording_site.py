@@ -63,6 +63,7 @@ class RecordingSite:
     questions: list[dict[str, str]] = field(default_factory=list)
     ages: list[dict[str, Any]] = field(default_factory=list)
     prompt: dict[str, Any] | None = None
+    policy: str = POLICY
     feedback_answers: list[tuple[int, dict[str, Any]]] = field(default_factory=list)  # taken first, then 201
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -101,7 +102,7 @@ def _application(site: RecordingSite) -> web.Application:
     texts = _english_texts()
 
     def html(text: str) -> web.Response:
-        return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": POLICY})
+        return web.Response(text=text, content_type="text/html", headers={"Content-Security-Policy": site.policy})
 
     def render(name: str, **context: Any) -> web.Response:
         return html(templates.get_template(name).render(texts=texts, **context))

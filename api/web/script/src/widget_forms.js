@@ -3,7 +3,7 @@ import { button, choice, hideErrors, make, showError, textField, textsOf } from 
 import { fieldsOf, send } from "./widget_sending.js";
 import { quietly, randomId, readDraft, writeDraft } from "./widget_tag.js";
 
-const FORMS = "form[action$=feedback]";
+const FORMS = "form[action$=feedback]:not(.warroom-reason, .warroom-answer)"; // of the page, not made here
 const REASONS = { 0: ["findability", "clarity", "accuracy", "out_of_date", "other"], 1: ["findability", "clarity", "accuracy", "other"] };
 
 export function watchForms() {

@@ -46,7 +46,7 @@ function makeParts(prompt, texts) {
   const never = button(texts.never, "warroom-plain");
   const close = button("×", "warroom-close");
   close.setAttribute("aria-label", texts.close);
-  const form = make("form", { noValidate: true, method: "post", action: urlOf("/feedback") },
+  const form = make("form", { className: "warroom-answer", noValidate: true, method: "post", action: urlOf("/feedback") },
     make("fieldset", {}, legend, scores), ...textField(prompt.text_label || texts.more),
     make("p", { className: "warroom-actions" }, button(texts.send, "warroom-primary", "submit"), later, never),
     make("p", { className: "warroom-error", hidden: true }));

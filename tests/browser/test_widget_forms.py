@@ -1,0 +1,207 @@
+"""Votes, surveys and feedback in the forms of a page: sent at once, asked why, and nothing typed is ever lost."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import PageFactory, problems_of
+from tests.browser.recording_site import RecordingSite, make_page
+from tests.browser.widget_scene import NO_REASONS, VOTE, site, vote_no
+
+__all__ = ["site"]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.timeout(120),
+    pytest.mark.xdist_group("newcomer"),
+    pytest.mark.asyncio(loop_scope="session"),
+]
+AWAY = (503, {"title": "Away", "detail": "Cannot store now."})
+LATER = (429, {"title": "Too many", "detail": "Please wait 3 minutes."})
+REFUSED = (400, {"title": "Bad", "detail": "Please check.", "errors": [{"field": "contact", "reason": "Too long."}]})
+WORDS = "Words I do not want to type again"
+
+
+async def test_vote_reason_and_words_are_one_answer(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+    page = await browser_page_factory()
+    await vote_no(page, site)
+    assert await page.locator(".warroom-reason label").all_inner_texts() == [*NO_REASONS, "Tell us more (optional)"]
+    await page.get_by_label("It is out of date").check()
+    await page.locator(".warroom-reason textarea").fill("Step two is gone.")
+    await page.locator(".warroom-reason").get_by_role("button").click()
+    await expect(page.locator(".warroom-reason")).to_have_count(0)
+    vote, answer = site.feedback
+    assert (vote["survey"], vote["score"], vote["scale"], vote["page"]) == ("helpful", 0, "0-1", "/demo")
+    assert answer == {**vote, "reason": "out_of_date", "text": "Step two is gone."}
+    assert problems_of(page) == []
+
+
+@pytest.mark.slow
+async def test_reasons_follow_the_answer_and_nobody_votes_twice(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    site.pages["/page"] = make_page(VOTE)
+    page = await browser_page_factory()
+    await page.goto(site.address + "/page")
+    yes = page.get_by_role("button", name="Yes")
+    await yes.click()
+    await expect(page.get_by_text("What helped?")).to_be_visible()
+    await expect(page.get_by_label("It is out of date")).to_have_count(0)
+    await expect(page.get_by_role("status")).to_contain_text("Thank you")
+    await expect(yes).to_have_attribute("aria-pressed", "true")
+    await page.get_by_role("button", name="No", exact=True).click(force=True)
+    await expect(page.locator(".warroom-reason")).to_have_count(1)
+    assert [answer["score"] for answer in site.feedback] == [1]
+
+
+@pytest.mark.slow
+async def test_vote_that_failed_can_be_cast_again(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+    site.pages["/page"] = make_page(VOTE)
+    site.feedback_answers = [AWAY]
+    page = await browser_page_factory()
+    await page.goto(site.address + "/page")
+    await page.get_by_role("button", name="Yes").click()
+    await expect(page.get_by_role("status")).to_contain_text("Not sent")
+    await expect(page.locator(".warroom-reason")).to_have_count(0)
+    await page.get_by_role("button", name="Yes").click()
+    await expect(page.get_by_role("status")).to_contain_text("Thank you")
+    assert [answer["score"] for answer in site.feedback] == [1, 1]
+
+
+@pytest.mark.slow
+async def test_reason_that_failed_keeps_everything_and_carries_the_vote(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    page = await browser_page_factory()
+    await vote_no(page, site)
+    await expect(page.locator(".warroom-helpful").get_by_role("status")).to_contain_text("Thank you")
+    panel = page.locator(".warroom-reason")
+    await panel.get_by_role("button").click()
+    await expect(panel.locator(".warroom-error")).to_have_text("Please choose an answer, or write a few words first.")
+    site.feedback_answers = [AWAY]
+    await panel.locator("textarea").fill(WORDS)
+    await panel.get_by_role("button").click()
+    await expect(page.locator(".warroom-helpful").get_by_role("status")).to_contain_text("Not sent")
+    await expect(panel.locator("textarea")).to_have_value(WORDS)
+    await panel.get_by_role("button").click()
+    await expect(panel).to_have_count(0)
+    vote, failed, taken = site.feedback
+    assert failed == taken == {**vote, "text": WORDS}
+
+
+@pytest.mark.slow
+async def test_failed_form_keeps_what_was_typed(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+    site.feedback_answers = [AWAY, LATER, REFUSED]
+    page = await browser_page_factory()
+    await page.goto(site.address + "/demo")
+    form = page.locator("section.feedback form")
+    text, status = form.locator("textarea"), form.get_by_role("status")
+    await form.get_by_role("button").click()
+    await expect(form.get_by_text("Please choose an answer, or write a few words first.")).to_be_visible()
+    await text.fill(WORDS)
+    await form.get_by_label("Satisfied", exact=True).check()
+    for said in ("Not sent", "Please wait 3 minutes.", "Please check."):
+        await form.get_by_role("button").click()
+        await expect(status).to_contain_text(said)
+        await expect(text).to_have_value(WORDS)
+    await expect(form.get_by_label("How can we reach you? (optional)")).to_be_focused()
+    await expect(form.get_by_text("Too long.")).to_be_visible()
+    await form.get_by_role("button").click()
+    await expect(status).to_contain_text("Thank you")
+    await expect(text).to_have_value("")
+    assert len({str(answer) for answer in site.feedback}) == 1  # the same id: a repeat is harmless
+    assert (site.feedback[0]["score"], site.feedback[0]["scale"]) == (4, "1-5")
+
+
+@pytest.mark.slow
+async def test_what_was_typed_survives_a_reload_where_storage_is_allowed(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    for attributes, kept in (('data-prompts data-prompt-delay="1"', WORDS), ("", "")):
+        site.pages["/page"] = make_page(VOTE, attributes)
+        page = await browser_page_factory()
+        await page.goto(site.address + "/page")
+        await page.get_by_role("button", name="No", exact=True).click()
+        await page.get_by_label("It is out of date").check()
+        await page.locator(".warroom-reason textarea").fill(WORDS)
+        await page.goto(site.address + "/page")
+        await page.evaluate("warroom.widget()")
+        panel = page.locator(".warroom-reason")
+        await expect(panel).to_have_count(1 if kept else 0)
+        if not kept:
+            assert await page.evaluate("sessionStorage.length") == 0
+            continue
+        await expect(panel.locator("textarea")).to_have_value(kept)
+        await expect(panel.get_by_label("It is out of date")).to_be_checked()
+        await panel.get_by_role("button").click()
+        await expect(panel).to_have_count(0)
+        assert await page.evaluate("sessionStorage.length") == 0
+
+
+SURVEYS = [
+    ("/demo", "9", "How likely are you to recommend Lantern to a friend or colleague?", ("nps", 9, "0-10"), 11),
+    ("/demo/guide", "Agree", "Lantern made it easy to find what I needed.", ("ces", 6, "1-7"), 7),
+    ("/demo/quickstart", "Very satisfied", "How satisfied are you with Lantern?", ("form", 5, "1-5"), 5),
+]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("path", "label", "question", "sent", "points"), SURVEYS)
+async def test_every_scale_is_asked_as_it_should_be(
+    browser_page_factory: PageFactory,
+    site: RecordingSite,
+    path: str,
+    label: str,
+    question: str,
+    sent: tuple[Any, ...],
+    points: int,
+) -> None:
+    page = await browser_page_factory()
+    await page.goto(site.address + path)
+    group = page.get_by_role("group", name=question)
+    await expect(group.get_by_role("radio")).to_have_count(points)
+    await group.get_by_label(label, exact=True).check()
+    assert site.feedback == []  # choosing does not send
+    form = page.locator("form", has=group)
+    await form.get_by_role("button").click()
+    await expect(form.get_by_role("status")).to_contain_text("Thank you")
+    assert tuple(site.feedback[0][name] for name in ("survey", "score", "scale")) == sent
+
+
+@pytest.mark.slow
+async def test_code_block_has_a_voice_of_its_own(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+    page = await browser_page_factory()
+    await page.goto(site.address + "/demo/guide")
+    await page.get_by_role("group", name="Does this code work?").get_by_role("button", name="No").click()
+    await page.get_by_label("It is wrong, or does not work").check()
+    await page.locator(".warroom-reason").get_by_role("button").click()
+    await expect(page.locator(".warroom-reason")).to_have_count(0)
+    answer = site.feedback[-1]
+    assert {"survey": "code", "element": "full-name", "reason": "accuracy", "score": 0}.items() <= answer.items()
+
+
+@pytest.mark.slow
+async def test_every_form_works_without_scripts(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+    page = await browser_page_factory(java_script_enabled=False)
+    for path, label, _, (survey, score, scale), _ in SURVEYS:
+        await page.goto(site.address + path)
+        await page.get_by_label(label, exact=True).check()
+        await form_with(page, label).get_by_role("button").click()
+        await expect(page.get_by_role("heading")).to_contain_text("Thank you")
+        expected = {"site": "demo", "survey": survey, "score": str(score), "scale": scale, "page": path}
+        assert expected.items() <= site.feedback[-1].items()
+    await page.goto(site.address + "/demo")
+    await page.get_by_role("button", name="Yes").click()
+    await expect(page.get_by_role("heading")).to_contain_text("Thank you")
+    assert {"survey": "helpful", "score": "1", "scale": "0-1"}.items() <= site.feedback[-1].items()
+    await page.goto(site.address + "/demo/quickstart")
+    await expect(page.locator("#step-3")).to_be_visible()
+    await page.goto(site.address + "/refused")
+    await expect(page.locator("#feedback-text")).to_have_value("Words <b>typed</b> before")
+    await expect(page.get_by_label("Satisfied", exact=True)).to_be_checked()
+
+
+def form_with(page: Page, label: str) -> Any:
+    return page.locator("form", has=page.get_by_label(label, exact=True))

@@ -1,0 +1,210 @@
+"""The one question after a week: when it comes, how it is answered or put off, and that it waits for the reader."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from tests.browser.conftest import PageFactory, problems_of
+from tests.browser.newcomer_scene import DESK, PHONE
+from tests.browser.recording_site import PROMPT, RecordingSite, make_page
+from tests.browser.widget_scene import AGREE, fetched_by, open_question, site, walk
+
+__all__ = ["site"]
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.slow,
+    pytest.mark.timeout(120),
+    pytest.mark.xdist_group("newcomer"),
+    pytest.mark.asyncio(loop_scope="session"),
+]
+TAG = 'data-prompts data-prompt-delay="50"'
+
+
+async def stored(page: Page) -> Any:
+    return await page.evaluate("({...localStorage, ...sessionStorage})")
+
+
+async def test_agreeing_keeps_exactly_one_id(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+    site.pages["/page"] = make_page(attributes="data-prompts")
+    page = await browser_page_factory()
+    await page.goto(site.address + "/page")
+    assert await stored(page) == {}
+    person = await page.evaluate(AGREE)
+    assert await stored(page) == {"warroom.id": person}
+    assert await page.evaluate("warroomWidget.person()") == person
+    await page.evaluate("warroomWidget.consent(false)")
+    assert await stored(page) == {}
+    assert await page.evaluate("warroomWidget.person()") is None
+    assert await page.context.cookies() == []
+
+
+@pytest.mark.parametrize("reason", ["no switch", "gpc", "dnt", "driven"])
+async def test_no_id_is_kept_where_it_may_not_be(
+    browser_page_factory: PageFactory, site: RecordingSite, reason: str
+) -> None:
+    page_text = make_page(attributes="" if reason == "no switch" else TAG)
+    site.pages["/page"] = page_text.replace(
+        "data-allow-automation", "" if reason == "driven" else "data-allow-automation"
+    )
+    site.prompt = PROMPT
+    page = await browser_page_factory()
+    signals = {"gpc": "globalPrivacyControl", "dnt": "doNotTrack"}
+    if reason in signals:
+        value = "true" if reason == "gpc" else "'1'"
+        await page.add_init_script(
+            f"Object.defineProperty(Navigator.prototype, '{signals[reason]}', {{get: () => {value}}})"
+        )
+    await page.goto(site.address + "/page")
+    assert await page.evaluate(AGREE) is None
+    assert await stored(page) == {}
+    assert (site.questions, await page.locator(".warroom-prompt").count()) == ([], 0)
+
+
+async def test_question_is_answered_by_keyboard_alone(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+    page = await browser_page_factory(**DESK)
+    await open_question(page, site)
+    await expect(page.get_by_role("link", name="A link")).to_be_focused()
+    await expect(page.locator(".warroom-announcer")).to_have_text("How is it going?")
+    assert await walk(page, 3) == ["Field", "Close", "Very bad"]
+    await page.keyboard.press("Space")
+    assert await walk(page, 3, "ArrowDown") == ["Bad", "Neither good nor bad", "Good"]
+    assert site.feedback == []
+    assert await walk(page, 1) == ["What should we do better?"]
+    await page.keyboard.type("Clear and quick")
+    assert await walk(page, 3) == ["Send", "Not now", "Don't ask me again"]
+    await page.keyboard.press("Shift+Tab")
+    await page.keyboard.press("Shift+Tab")
+    await page.keyboard.press("Enter")
+    await expect(page.locator(".warroom-thanks")).to_have_text("Thank you!")
+    answer = site.feedback[0]
+    expected = {"site": "docs", "survey": "day7", "prompt": "p1", "score": 4, "scale": "1-5", "text": "Clear and quick"}
+    assert expected.items() <= answer.items()
+    assert answer["person"] == await page.evaluate("warroomWidget.person()")
+    await page.keyboard.press("Enter")  # the focus is on "Close"
+    await expect(page.locator(".warroom-prompt")).to_have_count(0)
+    await expect(page.get_by_label("Field")).to_be_focused()
+    assert (site.dismissals, problems_of(page)) == ([], [])
+
+
+async def test_escape_counts_inside_only_and_gives_the_focus_back(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    page = await browser_page_factory(**DESK)
+    await open_question(page, site)
+    await page.keyboard.press("Escape")
+    await expect(page.locator(".warroom-prompt")).to_be_visible()
+    await page.focus("#field")
+    await page.keyboard.press("Tab")
+    await page.keyboard.press("Escape")
+    await expect(page.locator(".warroom-prompt")).to_have_count(0)
+    await expect(page.get_by_label("Field")).to_be_focused()
+    await site.wait_until(lambda: bool(site.dismissals))
+    assert site.dismissals[0] == {
+        "site": "docs",
+        "person": await page.evaluate("warroomWidget.person()"),
+        "how": "later",
+    }
+
+
+@pytest.mark.parametrize(("name", "how"), [("Not now", "later"), ("Close", "later"), ("Don't ask me again", "never")])
+async def test_every_way_to_put_it_off_is_told(
+    browser_page_factory: PageFactory, site: RecordingSite, name: str, how: str
+) -> None:
+    page = await browser_page_factory(**PHONE)
+    await open_question(page, site)
+    await page.get_by_role("button", name=name).click()
+    await site.wait_until(lambda: bool(site.dismissals))
+    assert [said["how"] for said in site.dismissals] == [how]
+
+
+async def test_failed_answer_survives_the_failure_and_a_reload(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    page = await browser_page_factory(**DESK)
+    await open_question(page, site)
+    block = page.locator(".warroom-prompt")
+    site.feedback_answers = [(503, {})]
+    await block.get_by_role("button", name="Send").click()
+    await expect(block.get_by_text("Please choose an answer")).to_be_visible()
+    await block.get_by_label("Bad", exact=True).check()
+    await block.locator("textarea").fill("Too slow")
+    await block.get_by_role("button", name="Send").click()
+    await expect(block.locator(".warroom-error").last).to_contain_text("Not sent")
+    site.prompt = None  # the server asks once
+    await page.reload()
+    await expect(block.locator("textarea")).to_have_value("Too slow")
+    await expect(block.get_by_label("Bad", exact=True)).to_be_checked()
+    await block.get_by_role("button", name="Send").click()
+    await expect(page.locator(".warroom-thanks")).to_be_visible()
+    failed, taken = ({**answer, "id": ""} for answer in site.feedback)
+    assert failed == taken
+    assert list(await stored(page)) == ["warroom.id"]
+
+
+async def test_numbers_are_used_where_a_scale_has_no_words(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    scale = {"min": 0, "max": 10, "low": "Not at all likely", "high": "Extremely likely"}
+    page = await browser_page_factory(**PHONE)
+    await open_question(page, site, {**PROMPT, "scale": scale})
+    block = page.locator(".warroom-prompt")
+    await expect(block.locator("legend")).to_contain_text("10: Extremely likely")  # the ends are read with the group
+    rows = await block.locator(".warroom-scores label").evaluate_all("(all) => all.map((one) => one.offsetTop)")
+    assert len(set(rows)) == 2  # eleven numbers in two rows at 320 px
+    await block.get_by_label("10", exact=True).check()
+    await block.get_by_role("button", name="Send").click()
+    await site.wait_until(lambda: bool(site.feedback))
+    assert (site.feedback[0]["score"], site.feedback[0]["scale"]) == (10, "0-10")
+
+
+async def test_question_waits_while_the_reader_types(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+    site.prompt = PROMPT
+    site.pages["/page"] = make_page('<textarea aria-label="Words"></textarea>', TAG)
+    page = await browser_page_factory()
+    await page.goto(site.address + "/page")
+    await page.focus("textarea")
+    await page.evaluate(AGREE)
+    await page.wait_for_timeout(400)  # eight times the delay: nothing may come of it
+    assert site.questions == []
+    await page.evaluate("document.activeElement.blur()")
+    await expect(page.locator(".warroom-prompt")).to_be_visible()
+    assert set(site.questions[0]) == {"site", "person", "language", "zone"}
+
+
+async def test_question_waits_until_the_step_is_done(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+    site.prompt = PROMPT
+    step = '<section data-warroom-sequence="a" data-warroom-step="1" data-warroom-steps="2">Step one</section>'
+    site.pages["/page"] = make_page(step, TAG)
+    page = await browser_page_factory()
+    await page.goto(site.address + "/page")
+    await page.evaluate(AGREE)
+    await page.wait_for_timeout(400)
+    assert site.questions == []
+    await page.evaluate("document.querySelector('[data-warroom-step]').dataset.warroomDone = ''")
+    await expect(page.locator(".warroom-prompt")).to_be_visible()
+
+
+async def test_reader_is_asked_once_in_a_page_load(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+    page = await browser_page_factory(**DESK)
+    await open_question(page, site)
+    await page.get_by_role("button", name="Not now").click()
+    await page.evaluate("history.pushState({}, '', '/page/two')")
+    await page.evaluate("warroomWidget.consent(true)")
+    await page.wait_for_timeout(400)
+    assert (len(site.questions), await page.locator(".warroom-prompt").count()) == (1, 0)
+
+
+async def test_visit_without_a_question_asks_the_server_once_and_shows_nothing(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    site.pages["/page"] = make_page(attributes=TAG)
+    page = await browser_page_factory()
+    paths = fetched_by(page)
+    await page.goto(site.address + "/page")
+    await page.evaluate(AGREE)
+    await site.wait_until(lambda: bool(site.questions))
+    await expect(page.locator(".warroom-prompt")).to_have_count(0)
+    assert (paths.count("/prompts/next"), paths.count("/widget.js"), paths.count("/widget.css")) == (1, 1, 0)
