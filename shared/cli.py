@@ -4,20 +4,38 @@ import asyncio
 import json
 import os
 import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
-from typing import Annotated, Any
+from typing import IO, Annotated, Any
 
 import typer
 from rich.console import Console
+from rich.progress import Progress
 
 from shared.clock import process_clock
 from shared.config import Settings, load_settings
+from shared.derive.coverage import MOST_NAMED
 from shared.errors import ConfigurationError, WarroomError
+from shared.ingest.erasure import describe_report
+from shared.ingest.imports import Found
 from shared.runtime.build import build_runtime
-from shared.runtime.control_socket import call_running_process
+from shared.runtime.control_socket import call_running_process, is_listening
+from shared.runtime.coverage import MOST_PAGES, Coverage, measure_coverage, print_report
+from shared.runtime.coverage import as_json as coverage_as_json
+from shared.runtime.importing import (
+    KINDS,
+    Ask,
+    ImportReport,
+    RejectsFile,
+    print_import,
+    read_file,
+    run_import,
+    size_of,
+)
 from shared.runtime.operator_commands import OperatorContext, run_command
 from shared.runtime.start_checks import CONFIGURATION_EXIT, UNAVAILABLE_EXIT
-from shared.store.database import SOCKET_FILE
+from shared.store.database import DATABASE_FILE, SOCKET_FILE
 
 app = typer.Typer(help="Operator commands of Warroom.", no_args_is_help=True, add_completion=False)
 key_app = typer.Typer(help="API keys of servers.", no_args_is_help=True)
@@ -45,7 +63,9 @@ def members() -> None:
 def create_key(
     name: str,
     site: Annotated[str, typer.Option(help="key of the site")],
-    scope: Annotated[list[str], typer.Option(help="events:write, feedback:write, prompts:write, privacy:write, events:forward")],
+    scope: Annotated[
+        list[str], typer.Option(help="events:write, feedback:write, prompts:write, privacy:write, events:forward")
+    ],
 ) -> None:
     """Make a key; it is shown this once."""
     made = _ask("key-create", name=name, site=site, scopes=scope)
@@ -67,15 +87,52 @@ def revoke_key(key_id: str) -> None:
 
 
 @privacy_app.command("export")
-def export(platform: str, external_id: str) -> None:
-    """Print everything about one identity as JSON (platform: web, discord or x)."""
-    print(json.dumps(_ask("export", platform=platform, external_id=external_id), indent=2, ensure_ascii=False))
+def export(
+    platform: Annotated[str, typer.Argument(help="web, discord or x")],
+    external_id: Annotated[str, typer.Argument(help="the id there; of a browser SITE/ID")],
+    out: Annotated[Path | None, typer.Option(help="a new file that only you can read; default: print it")] = None,
+) -> None:
+    """Hand out everything about one identity's person as JSON."""
+    with _only_mine(out) as file:
+        _ask("export", file.write, platform=platform, external_id=external_id)
+        file.write("\n")
+
+
+@contextmanager
+def _only_mine(path: Path | None) -> Iterator[IO[str]]:
+    """A new file without rights for others, or the standard output; an export that failed leaves no file."""
+    if path is None:
+        yield sys.stdout
+        return
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except OSError as error:
+        _fail(f"{path} cannot be written: {error.strerror}", 1)
+        raise
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            yield file
+    except BaseException:
+        path.unlink()
+        raise
 
 
 @privacy_app.command("erase")
-def erase(platform: str, external_id: str) -> None:
+def erase(
+    platform: Annotated[str, typer.Argument(help="web, discord or x")],
+    external_id: Annotated[str, typer.Argument(help="the id there; of a browser SITE/ID")],
+) -> None:
     """Remove everything about one identity's person; the person is not asked again."""
     print(_ask("erase", platform=platform, external_id=external_id))
+
+
+@privacy_app.command("report")
+def report_privacy(
+    as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
+) -> None:
+    """Show what is stored about how many people, how old it is, and when was purged and erased last."""
+    told = _ask("privacy-report")
+    print(json.dumps(told, indent=2) if as_json else describe_report(told))
 
 
 @app.command("rebuild-rollups")
@@ -102,6 +159,99 @@ def status() -> None:
     print(json.dumps(_ask("status"), indent=2))
 
 
+@app.command()
+def coverage(
+    url: Annotated[str, typer.Argument(help="start page of the built site")],
+    pages: Annotated[int, typer.Option(help="pages to walk at most", min=1)] = MOST_PAGES,
+    fail_under: Annotated[float, typer.Option(help="end with 1 below so many percent", min=0, max=100)] = 0,
+    browser: Annotated[str, typer.Option(help="a Chromium of your own; default: the installed one")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
+    store: Annotated[bool, typer.Option(help="keep the result for the metric")] = True,
+) -> None:
+    """Use every link, button, form and step of a site and list those without a declared event."""
+    settings = _settings()
+    said = Console(stderr=True, highlight=False, markup=False)
+    try:
+        with Progress(console=said, transient=True) as bar:
+            task = bar.add_task("looking at the tag", total=None)
+
+            def show(done: int, known: int, path: str) -> None:
+                bar.update(task, completed=done, total=known, description=path)
+
+            measuring = measure_coverage(url, settings, pages=pages, browser=browser or None, progress=show)
+            result = asyncio.run(measuring)
+    except WarroomError as error:
+        _fail(str(error), CONFIGURATION_EXIT if isinstance(error, ConfigurationError) else 1)
+    if as_json:
+        print(coverage_as_json(result))
+    else:
+        print_report(result, Console(highlight=False, markup=False))
+    if store:
+        said.print(_store_coverage(settings, result))
+    if result.percent is None or result.percent < fail_under or (fail_under and result.wrong):
+        raise typer.Exit(1)
+
+
+def _store_coverage(settings: Settings, result: Coverage) -> str:
+    """Keeps the result where this machine has the site and its database; says what became of it."""
+    if result.site is None or settings.site(result.site) is None or not result.elements:
+        return "Not kept: the site of the tag is not configured on this machine."
+    if settings.uses_sqlite and not (settings.store.data_dir / DATABASE_FILE).exists():
+        return "Not kept: there is no database on this machine."
+    count, missed = len(result.elements), [element.label for element in result.missed]
+    try:
+        return str(
+            _ask(
+                "coverage-store",
+                site=result.site,
+                elements=count,
+                covered=count - len(missed),
+                missed=missed[:MOST_NAMED],
+            )
+        )
+    except typer.Exit:
+        return "The result was not kept."
+
+
+@app.command("import")
+def import_history(
+    kind: Annotated[str, typer.Argument(help="plausible, umami or csv")],
+    file: Annotated[Path, typer.Argument(help="an export: a file, a zip or a folder", exists=True)],
+    site: Annotated[str, typer.Option(help="key of the site; not needed where there is one")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="change nothing, say what would be taken")] = False,
+    mapping: Annotated[list[str] | None, typer.Option("--map", help="csv: our column=theirs, repeatable")] = None,
+    rejects: Annotated[Path | None, typer.Option(help="where rows that were left out are named")] = None,
+) -> None:
+    """Take the history of another product in; running it again adds nothing."""
+    settings = _settings()
+    if kind not in KINDS:
+        _fail(f"{kind!r} cannot be imported; known are {', '.join(KINDS)}.", 2)
+    only = settings.sites[0].key if len(settings.sites) == 1 else ""
+    if not (site or only):
+        _fail("Say which site the history belongs to: --site", 2)
+    left_out = RejectsFile(rejects or Path(f"{file.name}.rejects.csv"))
+    try:
+        pairs = dict(pair.split("=", 1) for pair in mapping or [] if "=" in pair)
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            task = bar.add_task("reading", total=size_of(file))
+            found = read_file(kind, file, settings.limits, lambda done: bar.advance(task, done), pairs)
+            report = asyncio.run(_import(settings, found, site or only, kind, left_out, dry_run))
+    except WarroomError as error:
+        _fail(str(error), 1)
+    except OSError as error:
+        _fail(f"Cut off: {error.strerror or error}. Run it again; what was taken is not taken twice.", UNAVAILABLE_EXIT)
+    finally:
+        left_out.close()
+    print_import(report, left_out, dry=dry_run)
+
+
+async def _import(
+    settings: Settings, found: Iterator[Found], site: str, kind: str, left_out: RejectsFile, dry: bool
+) -> ImportReport:
+    async with _operator(settings) as ask:
+        return await run_import(ask, found, site, kind, left_out, dry=dry)
+
+
 @app.command("check-config")
 def check_config() -> None:
     """Read the configuration and name every mistake."""
@@ -117,25 +267,43 @@ def _settings() -> Settings:
         raise
 
 
-def _ask(command: str, **arguments: Any) -> Any:
+def _ask(command: str, write: Callable[[str], object] | None = None, /, **arguments: Any) -> Any:
+    """The answer; `write` gets the pieces of a long one."""
     settings = _settings()
     try:
-        return asyncio.run(_ask_process_or_store(settings, command, arguments))
+        return asyncio.run(_ask_process_or_store(settings, command, arguments, write))
     except WarroomError as error:
         _fail(str(error), 1)
     except OSError as error:
         _fail(f"The store cannot be reached: {error.strerror or error}", UNAVAILABLE_EXIT)
 
 
-async def _ask_process_or_store(settings: Settings, command: str, arguments: dict[str, Any]) -> Any:
+async def _ask_process_or_store(
+    settings: Settings, command: str, arguments: dict[str, Any], write: Callable[[str], object] | None
+) -> Any:
+    async with _operator(settings, write) as ask:
+        return await ask(command, **arguments)
+
+
+@asynccontextmanager
+async def _operator(settings: Settings, write: Callable[[str], object] | None = None) -> AsyncIterator[Ask]:
+    """Somebody to ask: the running process, or the store itself when none runs."""
     socket: Path = settings.store.data_dir / SOCKET_FILE
-    if settings.uses_sqlite and socket.exists():  # noqa: ASYNC240  # one local file, before anything runs
-        try:
-            return await call_running_process(socket, command, arguments)
-        except (ConnectionRefusedError, FileNotFoundError):
-            pass  # left behind by a process that was killed
+    if settings.uses_sqlite and await is_listening(socket):
+
+        async def ask_process(command: str, **arguments: Any) -> Any:
+            return await call_running_process(socket, command, arguments, write)
+
+        yield ask_process
+        return
     async with build_runtime(settings, process_clock()) as runtime:
-        return await run_command(OperatorContext(runtime), command, arguments)
+        await runtime.eraser.apply_log()  # a copy may have been put back: nobody is shown who was erased
+
+        async def ask_store(command: str, **arguments: Any) -> Any:
+            return await run_command(OperatorContext(runtime), command, arguments, write)
+
+        yield ask_store
+        await runtime.meter.flush(runtime.store)  # nobody else will
 
 
 def _fail(sentence: str, code: int) -> None:

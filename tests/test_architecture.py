@@ -45,6 +45,7 @@ HOMES = {
     "scipy": ("shared/stats/",),
     "statsmodels": ("shared/stats/",),
     "matplotlib": ("shared/deliver/charts.py",),
+    "playwright": ("shared/runtime/coverage/",),
     "apscheduler": ("shared/jobs/scheduler.py",),
     "aiohttp.web": ("api/",),
     "asyncpg": (),

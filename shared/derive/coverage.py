@@ -32,15 +32,15 @@ class CoverageRun:
 
 
 async def store_run(
-    session: AsyncSession, site: SiteSettings, elements: int, missed: Sequence[str], now: datetime
+    session: AsyncSession, site: SiteSettings, elements: int, covered: int, missed: Sequence[str], now: datetime
 ) -> None:
-    """Keeps the result of a run. `missed` are the elements without a declared event, one name each."""
+    """Keeps the result of a run. `missed` names elements without a declared event; 100 of them are kept."""
     day = local_day(now, site.zone)
     same_day = (col(Rollup.site) == site.key, col(Rollup.local_day) == day)
     await session.execute(delete(Rollup).where(*same_day, col(Rollup.measure).in_((COVERAGE, COVERAGE_MISS))))
     tally = Tally(site.key)
     tally.add(COVERAGE, hour_of(now), day, ELEMENT, elements)
-    tally.add(COVERAGE, hour_of(now), day, COVERED, elements - len(missed))
+    tally.add(COVERAGE, hour_of(now), day, COVERED, covered)
     for name in missed[:MOST_NAMED]:
         tally.add(COVERAGE_MISS, hour_of(now), day, name)
     await tally.store(session)

@@ -1,6 +1,7 @@
 """What an operator may ask of Warroom, in the running process or, when none runs, on the store itself."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -8,16 +9,19 @@ from typing import Any
 from sqlmodel import select
 
 from shared.derive import rollups
+from shared.derive.coverage import store_run
 from shared.errors import FieldProblem, InvalidInput, NotFound
 from shared.guard import api_keys, audit, sessions
 from shared.ingest import erasure, identities
 from shared.jobs.job_table import JOBS, find_job
 from shared.jobs.scheduler import run_job
 from shared.runtime.build import Runtime
+from shared.runtime.import_commands import import_days, import_events
 from shared.store import outbox
-from shared.store.models import ApiKey, Member, OutboxMessage, OutboxState
+from shared.store.models import ApiKey, Member, OutboxMessage, OutboxState, Platform
 
 ACTOR = "cli"
+PLATFORMS = tuple(platform.value for platform in Platform)
 
 
 @dataclass(frozen=True)
@@ -28,8 +32,24 @@ class OperatorContext:
 Command = Callable[[Runtime, Mapping[str, Any]], Awaitable[Any]]
 
 
-async def run_command(context: OperatorContext, command: str, arguments: Mapping[str, Any]) -> Any:
-    """The command's answer as plain JSON data; raises a domain error that says what to do."""
+async def run_command(
+    context: OperatorContext, command: str, arguments: Mapping[str, Any], write: Callable[[str], object] | None = None
+) -> Any:
+    """The command's answer as plain JSON data; raises a domain error that says what to do.
+
+    `write` gets the pieces of a long answer as they come; without it they are put together.
+    """
+    answer = await open_command(context, command, arguments)
+    if not isinstance(answer, AsyncIterator):
+        return answer
+    pieces: list[str] = []
+    async for piece in answer:
+        (write or pieces.append)(piece)
+    return json.loads("".join(pieces)) if pieces else None
+
+
+async def open_command(context: OperatorContext, command: str, arguments: Mapping[str, Any]) -> Any:
+    """The same, but a long answer comes as pieces of its JSON text."""
     if command not in COMMANDS:
         raise NotFound(f"There is no command {command!r}.")
     return await COMMANDS[command](context.runtime, arguments)
@@ -125,21 +145,57 @@ async def show_status(runtime: Runtime, _arguments: Mapping[str, Any]) -> dict[s
     return {"leader": runtime.is_leader(), "parts": parts, "outbox": waiting}
 
 
-async def export_person(runtime: Runtime, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Everything stored about one identity."""
+async def export_person(runtime: Runtime, arguments: Mapping[str, Any]) -> AsyncIterator[str]:
+    """Everything stored about one identity, in pieces; on record, because somebody else reads it."""
+    now, (platform, external_id) = runtime.clock.now(), _identity_in(arguments)
     async with runtime.store.read() as session:
-        found = await identities.find_identity(session, str(arguments["platform"]), str(arguments["external_id"]))
-        if found is None:
-            raise NotFound("Nothing is stored about this identity.")
-        return await erasure.export_person(session, runtime.instance_key, found[1].id)
+        found = await identities.find_identity(session, platform, external_id)
+    if found is None:
+        raise NotFound("Nothing is stored about this identity.")
+    person_id = found[1].id
+    await runtime.store.writer.run(lambda session: audit.record(session, ACTOR, "person.export", person_id, now))
+    return _pieces_of(runtime, person_id)
+
+
+async def _pieces_of(runtime: Runtime, person_id: str) -> AsyncIterator[str]:
+    async with runtime.store.read() as session:
+        async for piece in erasure.stream_person(session, runtime.instance_key, person_id):
+            yield piece
+
+
+def _identity_in(arguments: Mapping[str, Any]) -> tuple[str, str]:
+    platform, external_id = str(arguments["platform"]), str(arguments["external_id"])
+    if platform not in PLATFORMS:
+        raise InvalidInput(f"There is no platform {platform!r}; it is one of {', '.join(PLATFORMS)}.")
+    if platform == Platform.WEB.value and "/" not in external_id:
+        raise InvalidInput("A browser's id is SITE/ID, for example docs/5b2f0c9d41e8.")
+    return platform, external_id
+
+
+async def report_privacy(runtime: Runtime, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """What is stored about how many people, and how old it is."""
+    async with runtime.store.read() as session:
+        told = await erasure.report(session, runtime.settings, arguments.get("site"))
+    return {**told, "salts": await erasure.salt_ages(runtime.hasher, runtime.clock.now())}
 
 
 async def erase_person(runtime: Runtime, arguments: Mapping[str, Any]) -> str:
     """Removes everything about one identity's person; an unknown identity is never asked either."""
-    platform, external_id = str(arguments["platform"]), str(arguments["external_id"])
+    platform, external_id = _identity_in(arguments)
     if await runtime.eraser.erase_identity(platform, external_id, ACTOR) is None:
         raise NotFound("Nothing is stored about this identity.")
     return "erased"
+
+
+async def store_coverage(runtime: Runtime, arguments: Mapping[str, Any]) -> str:
+    """Keeps the result of a run of `warroom coverage` for the metric."""
+    site = runtime.settings.site(str(arguments["site"]))
+    if site is None:
+        raise NotFound("There is no such site.")
+    elements, covered = int(arguments["elements"]), int(arguments["covered"])
+    missed, now = [str(name) for name in arguments["missed"]], runtime.clock.now()
+    await runtime.store.writer.run(lambda session: store_run(session, site, elements, covered, missed, now))
+    return f"Kept as the coverage of {site.name}."
 
 
 COMMANDS: dict[str, Command] = {
@@ -152,6 +208,10 @@ COMMANDS: dict[str, Command] = {
     "run-job": run_one_job,
     "retry-dead": retry_dead,
     "status": show_status,
+    "coverage-store": store_coverage,
+    "import-events": import_events,
+    "import-days": import_days,
     "export": export_person,
     "erase": erase_person,
+    "privacy-report": report_privacy,
 }

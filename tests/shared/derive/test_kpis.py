@@ -221,7 +221,9 @@ async def test_coverage_is_that_of_the_newest_run_however_long_ago(store):
     site = SiteSettings(key="docs", name="Docs", hosts=[])
     runs = ((NOON - timedelta(days=40), 10, ["a"]), (NOON, 20, ["a", "b"]), (NOON + timedelta(hours=1), 20, ["b"]))
     for when, elements, missed in runs:
-        await store.writer.run(lambda session, w=when, e=elements, m=missed: store_run(session, site, e, m, w))
+        await store.writer.run(
+            lambda session, w=when, e=elements, m=missed: store_run(session, site, e, e - len(m), m, w)
+        )
     assert await measured(store, "coverage") == kpis.Measured(0.95, 19, 20, 20)
     assert (await measured(store, "coverage", DAY + timedelta(days=5), DAY + timedelta(days=6))).value == 0.95
     assert (await measured(store, "coverage", DAY - timedelta(days=9), DAY - timedelta(days=2))).value == 0.9

@@ -1,0 +1,146 @@
+"""How elements and tags are judged, and how a run is told: without a browser."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from shared.config import Settings
+from shared.errors import ConfigurationError
+from shared.runtime.coverage import Coverage, UsedPage, as_json, print_report
+from shared.runtime.coverage.browser import find_chromium
+from shared.runtime.coverage.findings import judge_element
+from shared.runtime.coverage.tag_check import Seen, check_tag
+from tests.conftest import make_settings
+
+URL = "https://docs.example/start"
+SOURCE = "https://stats.example/warroom.js"
+VIEW = json.dumps({"site": "docs", "events": [{"id": "12345678", "name": "page_view", "page": "/"}]})
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> Settings:
+    return make_settings(tmp_path / "data")
+
+
+def sent(*events: dict[str, Any]) -> str:
+    return json.dumps({"site": "docs", "events": [{"id": "12345678", "page": "/", **event} for event in events]})
+
+
+def judged(settings: Settings, *bodies: str) -> tuple[tuple[str, ...], str]:
+    used = {"kind": "button", "name": "Buy", "selector": "#buy", "bodies": bodies, "problem": ""}
+    element = judge_element("/", used, settings)
+    return tuple(element.events), element.reason
+
+
+def test_a_declared_event_covers(settings: Settings) -> None:
+    body = sent({"name": "page_view"}, {"name": "click"}, {"name": "own"})
+    assert judged(settings, "no json", body, sent({"name": "click"})) == (("click",), "")
+
+
+@pytest.mark.parametrize(
+    ("bodies", "reason"),
+    [
+        ([], "no event"),
+        ([sent({"name": "page_view"}, {"name": "engagement", "engaged_ms": 5})], "no event"),
+        ([sent({"name": "own"})], "undeclared: own"),
+        ([sent({"name": "conversion"})], "invalid: goal a conversion event needs it"),
+        ([sent({"name": "click", "props": {"x": "left"}})], "invalid click: props.x must be a whole number"),
+        (['{"site": "docs", "text": "feedback"}'], "no event"),
+        ([json.dumps({"n": "pageview", "d": "docs"})], "no event"),
+    ],
+)
+def test_what_does_not_cover_says_why(settings: Settings, bodies: list[str], reason: str) -> None:
+    assert judged(settings, *bodies) == ((), reason)
+
+
+def states(seen: Seen, settings: Settings, url: str = URL) -> dict[str, str]:
+    return {check.name: check.state for check in check_tag(seen, url, settings)}
+
+
+def good_look() -> Seen:
+    return Seen(tags=[{"site": "docs", "src": SOURCE}], statuses={SOURCE: 200}, bodies=[VIEW])
+
+
+def test_a_good_tag_is_good(settings: Settings) -> None:
+    assert set(states(good_look(), settings).values()) == {"ok"}
+
+
+@pytest.mark.parametrize(
+    ("change", "check", "words"),
+    [
+        ({"tags": []}, "tag", "no tag"),
+        ({"tags": [{"site": "docs", "src": SOURCE}] * 2}, "one tag", "2 tags"),
+        ({"tags": [{"site": "nowhere", "src": SOURCE}]}, "site", "known are: docs, blog"),
+        ({"statuses": {SOURCE: 404}}, "script", "answered 404"),
+        ({"statuses": {}, "failures": {SOURCE: "net::ERR_NAME_NOT_RESOLVED"}}, "script", "NOT_RESOLVED"),
+        ({"statuses": {}, "failures": {SOURCE: "net::ERR_BLOCKED_BY_CLIENT"}}, "script", "ad-blockers"),
+        (
+            {"violations": [{"directive": "script-src-elem", "address": SOURCE}]},
+            "policy",
+            "add https://stats.example to",
+        ),
+        (
+            {"violations": [{"directive": "connect-src", "address": "https://stats.example/track"}]},
+            "policy",
+            "connect-src",
+        ),
+        ({"opted_out": True}, "privacy signal", "silent"),
+        ({"bodies": []}, "beacon", "sent nothing"),
+    ],
+)
+def test_what_is_wrong_with_a_tag_is_told(settings: Settings, change: dict[str, Any], check: str, words: str) -> None:
+    seen = good_look()
+    for name, value in change.items():
+        setattr(seen, name, value)
+    found = {one.name: one for one in check_tag(seen, URL, settings)}
+    assert found[check].state == "wrong"
+    assert words in found[check].sentence
+
+
+def test_another_host_is_wrong_and_this_machine_unknown(settings: Settings) -> None:
+    assert states(good_look(), settings, "https://elsewhere.example/")["host"] == "wrong"
+    assert states(good_look(), settings, "http://localhost:4321/")["host"] == "unknown"
+
+
+def test_a_machine_without_sites_cannot_say_whether_the_key_is_right(tmp_path: Path) -> None:
+    assert states(good_look(), make_settings(tmp_path / "data", sites=[]))["site"] == "unknown"
+
+
+def test_a_run_is_told_for_people_and_for_programs(settings: Settings) -> None:
+    used = {"kind": "button", "selector": "#buy", "problem": ""}
+    buy = judge_element("/", {**used, "name": "[bold]Buy", "bodies": [sent({"name": "click"})]}, settings)
+    lost = [judge_element(page, {**used, "name": "[red]Lost", "bodies": []}, settings) for page in ("/", "/a")]
+    pages = [UsedPage("/", [buy, lost[0]]), UsedPage("/a", lost[1:]), UsedPage("/b", problem="answered 404")]
+    coverage = Coverage(URL, "docs", check_tag(good_look(), URL, settings), pages)
+    text = io.StringIO()
+    print_report(coverage, Console(file=text, width=200, markup=False, highlight=False))
+    for words in (
+        "1 of 3 elements on 3 pages yield a declared event: 33.3 %.",
+        "[red]Lost",
+        "and 1 more",
+        "/b: answered 404",
+    ):
+        assert words in text.getvalue()
+    told = json.loads(as_json(coverage))
+    assert told["site"] == "docs"
+    assert told["pages"][0]["elements"][0]["events"] == ["click"]
+    assert lost[0].label == "/ button “[red]Lost” #buy"
+
+
+def test_only_what_is_whole_reads_as_100_percent(settings: Settings) -> None:
+    used = {"kind": "link", "name": "a", "selector": "a", "problem": ""}
+    good = judge_element("/", {**used, "bodies": [sent({"name": "click"})]}, settings)
+    bad = judge_element("/", {**used, "bodies": []}, settings)
+    text = io.StringIO()
+    print_report(Coverage(URL, pages=[UsedPage("/", [*[good] * 9999, bad])]), Console(file=text, width=200))
+    assert "99.9 %" in text.getvalue()
+    assert Coverage(URL).percent is None
+
+
+def test_a_machine_without_a_browser_is_told_what_to_do() -> None:
+    with pytest.raises(ConfigurationError, match="--browser"):
+        find_chromium("no-such-browser")
