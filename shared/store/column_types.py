@@ -1,11 +1,15 @@
 """Column types that behave the same on SQLite and PostgreSQL."""
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, Dialect, Integer, TypeDecorator
+from sqlalchemy import JSON, BigInteger, Date, DateTime, Dialect, Integer, LargeBinary, String, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+EPOCH_DAY = EPOCH.toordinal()
+MILLISECOND = timedelta(milliseconds=1)
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by itself only for INTEGER keys
 
@@ -28,6 +32,140 @@ class Utc(TypeDecorator[datetime]):
         if value is None:
             return None
         return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+class Moment(TypeDecorator[datetime]):
+    """An aware datetime in UTC to the millisecond; a number on SQLite, where rows are many and text is long."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(BigInteger() if dialect.name == "sqlite" else DateTime(timezone=True))
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return _to_milliseconds if dialect.name == "sqlite" else _to_utc
+
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
+        return _from_milliseconds if dialect.name == "sqlite" else _to_utc
+
+
+def _to_utc(value: datetime | None) -> datetime | None:
+    if value is None:
+        return None
+    if value.tzinfo is None:
+        raise ValueError("a naive datetime must not reach the store")
+    return value.astimezone(UTC)
+
+
+def _to_milliseconds(value: datetime | None) -> int | None:
+    return None if value is None else (value - EPOCH) // MILLISECOND
+
+
+def _from_milliseconds(value: int | None) -> datetime | None:
+    return None if value is None else EPOCH + value * MILLISECOND
+
+
+class Day(TypeDecorator[date]):
+    """A calendar day; the number of days since 1970 on SQLite."""
+
+    impl = Date
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Integer() if dialect.name == "sqlite" else Date())
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return _to_days if dialect.name == "sqlite" else None
+
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
+        return _from_days if dialect.name == "sqlite" else None
+
+
+def _to_days(value: date | None) -> int | None:
+    return None if value is None else value.toordinal() - EPOCH_DAY
+
+
+def _from_days(value: int | None) -> date | None:
+    return None if value is None else date.fromordinal(value + EPOCH_DAY)
+
+
+class ShortUuid(TypeDecorator[str]):
+    """A text that mostly is a UUID as it is written.
+
+    Then it takes 16 bytes on SQLite; every other text stays as it is, and on PostgreSQL all are text.
+    """
+
+    impl = String
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(LargeBinary() if dialect.name == "sqlite" else String())
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return _shorten_uuid if dialect.name == "sqlite" else None
+
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
+        return _lengthen_uuid if dialect.name == "sqlite" else None
+
+
+class ShortHex(ShortUuid):
+    """As `ShortUuid`, for 32 hex digits: what keyed hashes are."""
+
+    cache_ok = True
+
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return _shorten_hex if dialect.name == "sqlite" else None
+
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
+        return _lengthen_hex if dialect.name == "sqlite" else None
+
+
+def _shorten_uuid(text: str | None) -> bytes | str | None:
+    if text is None or len(text) != 36:
+        return text
+    digits = text[:8] + text[9:13] + text[14:18] + text[19:23] + text[24:]
+    short = _shorten_hex(digits)
+    return short if isinstance(short, bytes) and _lengthen_uuid(short) == text else text
+
+
+def _shorten_hex(text: str | None) -> bytes | str | None:
+    if text is None or len(text) != 32:
+        return text
+    try:
+        short = bytes.fromhex(text)
+    except ValueError:
+        return text
+    return short if short.hex() == text else text
+
+
+def _lengthen_uuid(kept: bytes | str | None) -> str | None:
+    if not isinstance(kept, bytes):
+        return kept
+    digits = kept.hex()
+    return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:]}"
+
+
+def _lengthen_hex(kept: bytes | str | None) -> str | None:
+    return kept.hex() if isinstance(kept, bytes) else kept
+
+
+class Properties(TypeDecorator[dict[str, Any]]):
+    """A JSON object that is mostly empty: then it is NULL in the row."""
+
+    impl = JSON
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(
+            JSONB(none_as_null=True) if dialect.name == "postgresql" else JSON(none_as_null=True)
+        )
+
+    def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> dict[str, Any] | None:
+        return value or None
+
+    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> dict[str, Any]:
+        return value or {}
 
 
 class Json(TypeDecorator[Any]):

@@ -59,6 +59,17 @@ def _adding_insert(columns: Table, add: tuple[str, ...], dialect: str) -> Any:
     )
 
 
+def kept_by_key() -> dict[str, Any]:
+    """An argument of a table: SQLite keeps the rows in the index of their primary key, and nothing beside it."""
+    return {"sqlite_with_rowid": False}
+
+
+def where_set(column: str) -> dict[str, Any]:
+    """Arguments of an index that holds only the rows in which a column is not NULL."""
+    condition = text(f"{column} IS NOT NULL")
+    return {"sqlite_where": condition, "postgresql_where": condition}
+
+
 def prepare_sqlite(engine: AsyncEngine, *, writes: bool) -> None:
     """FULL durability in WAL; one connection writes and checkpoints, the others may only read."""
     pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"]
@@ -166,6 +177,11 @@ async def keep_salt(session: AsyncSession, site: str, day: date, fresh: bytes) -
         text("SELECT salt FROM visitor_salt WHERE site = :site AND local_day = :day"), {"site": site, "day": day}
     )
     return bytes(stored.scalar_one())
+
+
+async def days_with_salts(session: AsyncSession) -> set[date]:
+    """The days of all salts that are left."""
+    return set((await session.execute(text("SELECT DISTINCT local_day FROM visitor_salt"))).scalars())
 
 
 async def remove_salts_before(session: AsyncSession, oldest: date, site: str | None = None) -> int:

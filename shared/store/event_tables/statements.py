@@ -9,7 +9,7 @@ from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cache
 from typing import Any, TypeVar
 
-from sqlalchemy import Dialect, Table
+from sqlalchemy import Boolean, Dialect, Table, TypeDecorator
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
@@ -92,10 +92,20 @@ class Columns:
 
 
 def _bind(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
-    processor: Callable[[Any], Any] | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    if isinstance(kind, Boolean):
+        return None  # both drivers take it as it is; SQLAlchemy would only check it
+    processor: Callable[[Any], Any] | None = (
+        kind.bind_processor(dialect)
+        if isinstance(kind, TypeDecorator)
+        else kind.dialect_impl(dialect).bind_processor(dialect)
+    )
     return processor
 
 
 def _read(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
-    processor: Callable[[Any], Any] | None = kind.dialect_impl(dialect).result_processor(dialect, None)
+    processor: Callable[[Any], Any] | None = (
+        kind.result_processor(dialect, None)
+        if isinstance(kind, TypeDecorator)
+        else kind.dialect_impl(dialect).result_processor(dialect, None)
+    )
     return processor

@@ -6,13 +6,13 @@ from alembic import context
 from sqlmodel import SQLModel
 
 import shared.store.models  # noqa: F401  # fills the metadata
-from shared.store.column_types import Json, Utc
+from shared.store import column_types
 
 
 def render_item(kind: str, item: Any, autogen: Any) -> str | Literal[False]:
     """Own types by name; plain strings instead of SQLModel's."""
-    if kind == "type" and isinstance(item, (Json, Utc)):
-        autogen.imports.add("from shared.store.column_types import BigId, Json, Utc")
+    if kind == "type" and type(item).__module__ == column_types.__name__:
+        autogen.imports.add(f"from {column_types.__name__} import {type(item).__name__}")
         return f"{type(item).__name__}()"
     if kind == "type" and type(item).__name__ == "AutoString":
         return "sa.String()"

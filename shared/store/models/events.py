@@ -6,8 +6,9 @@ from typing import Any, ClassVar
 from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
-from shared.store.column_types import Utc
-from shared.store.models.base import Erasure, json_field, key_field, utc_field
+from shared.store.column_types import Day, Moment, Properties, ShortHex, ShortUuid
+from shared.store.dialect import kept_by_key, where_set
+from shared.store.models.base import Erasure, key_field
 
 
 class Event(SQLModel, table=True):
@@ -16,20 +17,21 @@ class Event(SQLModel, table=True):
     __tablename__ = "event"
     __table_args__ = (
         UniqueConstraint("site", "event_id"),
-        Index("ix_event_site_day_name", "site", "local_day", "name"),
+        Index("ix_event_site_day", "site", "local_day"),
+        Index("ix_event_person_id", "person_id", **where_set("person_id")),
     )
     erasure: ClassVar = Erasure.DELETE
 
     id: int | None = key_field()
     site: str
-    event_id: str
+    event_id: str = Field(sa_type=ShortUuid)
     name: str
-    received_at: datetime = utc_field()
-    occurred_at: datetime = utc_field()
-    local_day: date
-    visitor: str | None = None  # keyed hash of one day, or of the consented id
-    person_id: str | None = Field(default=None, index=True)
-    view: str | None = None
+    received_at: datetime = Field(sa_type=Moment)
+    occurred_at: datetime = Field(sa_type=Moment)
+    local_day: date = Field(sa_type=Day)
+    visitor: str | None = Field(default=None, sa_type=ShortHex)  # keyed hash of one day, or of the consented id
+    person_id: str | None = None
+    view: str | None = Field(default=None, sa_type=ShortUuid)
     page: str | None = None
     title: str | None = None
     referrer: str | None = None  # host only
@@ -46,20 +48,21 @@ class Event(SQLModel, table=True):
     goal: str | None = None
     value_cents: int | None = Field(default=None, sa_type=BigInteger)
     currency: str | None = None
-    props: dict[str, Any] = json_field(dict)
+    props: dict[str, Any] = Field(default_factory=dict, sa_type=Properties, nullable=True)
 
 
 class PageView(SQLModel, table=True):
     """One view of a page: whether it had a marked element, and whether one was clicked."""
 
     __tablename__ = "page_view"
+    __table_args__ = (Index("ix_page_view_person_id", "person_id", **where_set("person_id")), kept_by_key())
     erasure: ClassVar = Erasure.CLEAR
 
     site: str = Field(primary_key=True)
-    view: str = Field(primary_key=True)
-    local_day: date = Field(index=True)
-    hour: datetime = utc_field()  # start of the hour in which it began
-    person_id: str | None = Field(default=None, index=True)
+    view: str = Field(primary_key=True, sa_type=ShortUuid)
+    local_day: date = Field(index=True, sa_type=Day)
+    hour: datetime = Field(sa_type=Moment)  # start of the hour in which it began
+    person_id: str | None = None
     has_marked: bool = False
     clicked: bool = False
 
@@ -68,13 +71,14 @@ class VisitorDay(SQLModel, table=True):
     """One visitor on one local day: the unit of visitors and of the conversion rate."""
 
     __tablename__ = "visitor_day"
+    __table_args__ = (Index("ix_visitor_day_person_id", "person_id", **where_set("person_id")), kept_by_key())
     erasure: ClassVar = Erasure.CLEAR
 
     site: str = Field(primary_key=True)
-    local_day: date = Field(primary_key=True)
-    visitor: str = Field(primary_key=True)
-    person_id: str | None = Field(default=None, index=True)
-    hour: datetime = utc_field()  # start of the hour in which the visitor was first seen that day
+    local_day: date = Field(primary_key=True, sa_type=Day)
+    visitor: str = Field(primary_key=True, sa_type=ShortHex)
+    person_id: str | None = None
+    hour: datetime = Field(sa_type=Moment)  # start of the hour in which the visitor was first seen that day
     views: int = 0
     engaged_ms: int = Field(default=0, sa_type=BigInteger)
     converted: bool = False
@@ -87,13 +91,13 @@ class Rollup(SQLModel, table=True):
     """
 
     __tablename__ = "rollup"
-    __table_args__ = (Index("ix_rollup_site_measure_hour", "site", "measure", "hour"),)
+    __table_args__ = (kept_by_key(),)
     erasure: ClassVar = Erasure.KEEP
 
     site: str = Field(primary_key=True)
     measure: str = Field(primary_key=True)
-    hour: datetime = Field(primary_key=True, sa_type=Utc)
-    local_day: date = Field(primary_key=True)
+    hour: datetime = Field(primary_key=True, sa_type=Moment)
+    local_day: date = Field(primary_key=True, sa_type=Day)
     key: str = Field(primary_key=True, default="")
     count: int = Field(default=0, sa_type=BigInteger)
     total: float = 0.0

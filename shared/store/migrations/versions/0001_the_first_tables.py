@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from shared.store.column_types import Json, Utc
+from shared.store.column_types import Day, Json, Moment, Properties, ShortHex, ShortUuid, Utc
 
 revision = "0001"
 down_revision = None
@@ -97,14 +97,14 @@ def upgrade() -> None:
         "event",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), nullable=False),
         sa.Column("site", sa.String(), nullable=False),
-        sa.Column("event_id", sa.String(), nullable=False),
+        sa.Column("event_id", ShortUuid(), nullable=False),
         sa.Column("name", sa.String(), nullable=False),
-        sa.Column("received_at", Utc(), nullable=False),
-        sa.Column("occurred_at", Utc(), nullable=False),
-        sa.Column("local_day", sa.Date(), nullable=False),
-        sa.Column("visitor", sa.String(), nullable=True),
+        sa.Column("received_at", Moment(), nullable=False),
+        sa.Column("occurred_at", Moment(), nullable=False),
+        sa.Column("local_day", Day(), nullable=False),
+        sa.Column("visitor", ShortHex(), nullable=True),
         sa.Column("person_id", sa.String(), nullable=True),
-        sa.Column("view", sa.String(), nullable=True),
+        sa.Column("view", ShortUuid(), nullable=True),
         sa.Column("page", sa.String(), nullable=True),
         sa.Column("title", sa.String(), nullable=True),
         sa.Column("referrer", sa.String(), nullable=True),
@@ -121,13 +121,19 @@ def upgrade() -> None:
         sa.Column("goal", sa.String(), nullable=True),
         sa.Column("value_cents", sa.BigInteger(), nullable=True),
         sa.Column("currency", sa.String(), nullable=True),
-        sa.Column("props", Json(), nullable=False),
+        sa.Column("props", Properties(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_event")),
         sa.UniqueConstraint("site", "event_id", name=op.f("uq_event_site_event_id")),
     )
     with op.batch_alter_table("event", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_event_person_id"), ["person_id"], unique=False)
-        batch_op.create_index("ix_event_site_day_name", ["site", "local_day", "name"], unique=False)
+        batch_op.create_index(
+            "ix_event_person_id",
+            ["person_id"],
+            unique=False,
+            sqlite_where=sa.text("person_id IS NOT NULL"),
+            postgresql_where=sa.text("person_id IS NOT NULL"),
+        )
+        batch_op.create_index("ix_event_site_day", ["site", "local_day"], unique=False)
 
     op.create_table(
         "external_event",
@@ -269,17 +275,24 @@ def upgrade() -> None:
     op.create_table(
         "page_view",
         sa.Column("site", sa.String(), nullable=False),
-        sa.Column("view", sa.String(), nullable=False),
-        sa.Column("local_day", sa.Date(), nullable=False),
-        sa.Column("hour", Utc(), nullable=False),
+        sa.Column("view", ShortUuid(), nullable=False),
+        sa.Column("local_day", Day(), nullable=False),
+        sa.Column("hour", Moment(), nullable=False),
         sa.Column("person_id", sa.String(), nullable=True),
         sa.Column("has_marked", sa.Boolean(), nullable=False),
         sa.Column("clicked", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site", "view", name=op.f("pk_page_view")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("page_view", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_page_view_local_day"), ["local_day"], unique=False)
-        batch_op.create_index(batch_op.f("ix_page_view_person_id"), ["person_id"], unique=False)
+        batch_op.create_index(
+            "ix_page_view_person_id",
+            ["person_id"],
+            unique=False,
+            sqlite_where=sa.text("person_id IS NOT NULL"),
+            postgresql_where=sa.text("person_id IS NOT NULL"),
+        )
 
     op.create_table(
         "person",
@@ -337,16 +350,14 @@ def upgrade() -> None:
         "rollup",
         sa.Column("site", sa.String(), nullable=False),
         sa.Column("measure", sa.String(), nullable=False),
-        sa.Column("hour", Utc(), nullable=False),
-        sa.Column("local_day", sa.Date(), nullable=False),
+        sa.Column("hour", Moment(), nullable=False),
+        sa.Column("local_day", Day(), nullable=False),
         sa.Column("key", sa.String(), nullable=False),
         sa.Column("count", sa.BigInteger(), nullable=False),
         sa.Column("total", sa.Float(), nullable=False),
         sa.PrimaryKeyConstraint("site", "measure", "hour", "local_day", "key", name=op.f("pk_rollup")),
+        sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("rollup", schema=None) as batch_op:
-        batch_op.create_index("ix_rollup_site_measure_hour", ["site", "measure", "hour"], unique=False)
-
     op.create_table(
         "spend",
         sa.Column("day", sa.Date(), nullable=False),
@@ -380,17 +391,24 @@ def upgrade() -> None:
     op.create_table(
         "visitor_day",
         sa.Column("site", sa.String(), nullable=False),
-        sa.Column("local_day", sa.Date(), nullable=False),
-        sa.Column("visitor", sa.String(), nullable=False),
+        sa.Column("local_day", Day(), nullable=False),
+        sa.Column("visitor", ShortHex(), nullable=False),
         sa.Column("person_id", sa.String(), nullable=True),
-        sa.Column("hour", Utc(), nullable=False),
+        sa.Column("hour", Moment(), nullable=False),
         sa.Column("views", sa.Integer(), nullable=False),
         sa.Column("engaged_ms", sa.BigInteger(), nullable=False),
         sa.Column("converted", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site", "local_day", "visitor", name=op.f("pk_visitor_day")),
+        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("visitor_day", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_visitor_day_person_id"), ["person_id"], unique=False)
+        batch_op.create_index(
+            "ix_visitor_day_person_id",
+            ["person_id"],
+            unique=False,
+            sqlite_where=sa.text("person_id IS NOT NULL"),
+            postgresql_where=sa.text("person_id IS NOT NULL"),
+        )
 
     op.create_table(
         "identity",
@@ -504,16 +522,17 @@ def downgrade() -> None:
 
     op.drop_table("identity")
     with op.batch_alter_table("visitor_day", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_visitor_day_person_id"))
+        batch_op.drop_index(
+            "ix_visitor_day_person_id",
+            sqlite_where=sa.text("person_id IS NOT NULL"),
+            postgresql_where=sa.text("person_id IS NOT NULL"),
+        )
 
     op.drop_table("visitor_day")
     op.drop_table("suppression")
     op.drop_table("state_value")
     op.drop_table("standing_message")
     op.drop_table("spend")
-    with op.batch_alter_table("rollup", schema=None) as batch_op:
-        batch_op.drop_index("ix_rollup_site_measure_hour")
-
     op.drop_table("rollup")
     op.drop_table("read_mark")
     op.drop_table("rate_window")
@@ -528,7 +547,11 @@ def downgrade() -> None:
 
     op.drop_table("person")
     with op.batch_alter_table("page_view", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_page_view_person_id"))
+        batch_op.drop_index(
+            "ix_page_view_person_id",
+            sqlite_where=sa.text("person_id IS NOT NULL"),
+            postgresql_where=sa.text("person_id IS NOT NULL"),
+        )
         batch_op.drop_index(batch_op.f("ix_page_view_local_day"))
 
     op.drop_table("page_view")
@@ -555,8 +578,12 @@ def downgrade() -> None:
 
     op.drop_table("external_event")
     with op.batch_alter_table("event", schema=None) as batch_op:
-        batch_op.drop_index("ix_event_site_day_name")
-        batch_op.drop_index(batch_op.f("ix_event_person_id"))
+        batch_op.drop_index("ix_event_site_day")
+        batch_op.drop_index(
+            "ix_event_person_id",
+            sqlite_where=sa.text("person_id IS NOT NULL"),
+            postgresql_where=sa.text("person_id IS NOT NULL"),
+        )
 
     op.drop_table("event")
     with op.batch_alter_table("due_report", schema=None) as batch_op:
