@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 import pytest
-import pytest_asyncio
 from playwright.async_api import Page, Route
 
 from tests.browser.conftest import PageFactory
 from tests.browser.newcomer_scene import DESK, PHONE
-from tests.browser.recording_site import PROMPT, RecordingSite, running_site
+from tests.browser.recording_site import PROMPT, RecordingSite
+from tests.browser.widget_scene import AGREE, site
 
+__all__ = ["site"]
 pytestmark = [
     pytest.mark.browser,
     pytest.mark.slow,
@@ -27,12 +28,6 @@ PAGES = ("/demo", "/demo?aged=1", "/demo/quickstart", "/demo/guide")
 SCRIPTS = "**/*.js"
 SHEETS_AND_PICTURES = ("demo.css", "widget.css", "demo.svg")
 LATE_SECONDS = 0.3  # style sheets hold the first paint back, so they cannot wait for it
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def site() -> AsyncIterator[RecordingSite]:
-    async with running_site() as running:
-        yield running
 
 
 @pytest.mark.parametrize("size", [pytest.param(PHONE, id="phone"), pytest.param(DESK, id="desk")])
@@ -75,11 +70,13 @@ async def test_question_that_appears_by_itself_moves_nothing(
 ) -> None:
     site.prompt = PROMPT
     moved: dict[str, Any] = {}
-    page = await slow_page(browser_page_factory, size)
-    await page.goto(f"{site.address}/demo?aged=1")
-    await page.evaluate("window.warroom('consent', true)")
-    await page.locator(".warroom-prompt").wait_for(state="attached")
-    moved |= await shifts_of(page, "top")
+    for place, scroll in (("top", "0"), ("end", "document.documentElement.scrollHeight")):
+        page = await slow_page(browser_page_factory, size)
+        await page.goto(f"{site.address}/demo?aged=1")
+        await page.evaluate(f"scrollTo(0, {scroll})")
+        await page.evaluate(AGREE)
+        await page.locator(".warroom-prompt").wait_for(state="attached")
+        moved |= await shifts_of(page, place)
     assert moved == {}
 
 

@@ -35,7 +35,7 @@ async def test_axe_finds_nothing_in_any_state(
 ) -> None:
     page = await browser_page_factory(color_scheme=scheme, reduced_motion="reduce", bypass_csp=True, **size)
     found = {}
-    for path in ("/demo", "/demo/guide", "/demo/quickstart"):
+    for path in ("/demo", "/demo/guide", "/demo/quickstart", "/refused"):
         await page.goto(site.address + path)
         found[path] = await violations_on(page)
     await vote_no(page, site)
