@@ -18,10 +18,9 @@ from shared.jobs.scheduler import run_job
 from shared.runtime.build import Runtime
 from shared.runtime.import_commands import import_days, import_events
 from shared.store import outbox
-from shared.store.models import ApiKey, Member, OutboxMessage, OutboxState, Platform
+from shared.store.models import ApiKey, Member, OutboxMessage, OutboxState
 
 ACTOR = "cli"
-PLATFORMS = tuple(platform.value for platform in Platform)
 
 
 @dataclass(frozen=True)
@@ -164,12 +163,7 @@ async def _pieces_of(runtime: Runtime, person_id: str) -> AsyncIterator[str]:
 
 
 def _identity_in(arguments: Mapping[str, Any]) -> tuple[str, str]:
-    platform, external_id = str(arguments["platform"]), str(arguments["external_id"])
-    if platform not in PLATFORMS:
-        raise InvalidInput(f"There is no platform {platform!r}; it is one of {', '.join(PLATFORMS)}.")
-    if platform == Platform.WEB.value and "/" not in external_id:
-        raise InvalidInput("A browser's id is SITE/ID, for example docs/5b2f0c9d41e8.")
-    return platform, external_id
+    return erasure.check_identity(str(arguments["platform"]), str(arguments["external_id"]))
 
 
 async def report_privacy(runtime: Runtime, arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
+from shared.store.column_types import Day
 from shared.store.models.base import Erasure, json_field, key_field, utc_field
 
 
@@ -43,7 +44,7 @@ class ImportedDay(SQLModel, table=True):
     erasure: ClassVar = Erasure.KEEP
 
     site: str = Field(primary_key=True)
-    local_day: date = Field(primary_key=True)
+    local_day: date = Field(primary_key=True, sa_type=Day)
     source: str = Field(primary_key=True)  # plausible
     part: str = Field(primary_key=True)  # imported_visitors, imported_pages …
     imported_at: datetime = utc_field()

@@ -204,7 +204,7 @@ def upgrade() -> None:
     op.create_table(
         "imported_day",
         sa.Column("site", sa.String(), nullable=False),
-        sa.Column("local_day", sa.Date(), nullable=False),
+        sa.Column("local_day", Day(), nullable=False),
         sa.Column("source", sa.String(), nullable=False),
         sa.Column("part", sa.String(), nullable=False),
         sa.Column("imported_at", Utc(), nullable=False),

@@ -1,0 +1,160 @@
+"""Runs an import from the operator's side: reads files, sends rows on in pieces, adds up what became of them."""
+
+import csv
+import json
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from shared.config import LimitSettings
+from shared.derive.rollups import OTHER_KEY
+from shared.ingest.imports import (
+    DayCounts,
+    Found,
+    ImportedEvent,
+    Rejected,
+    read_csv_events,
+    read_plausible,
+    read_umami,
+)
+from shared.ingest.imports.rows import sources_in
+
+KINDS = ("plausible", "umami", "csv")
+Ask = Callable[..., Awaitable[Any]]  # a command and its arguments
+EVENTS_AT_ONCE = 300
+DAYS_AT_ONCE = 20
+PIECE_BYTES = 400_000  # a command is one line of at most a megabyte
+KEYS_OF_A_DAY = 1000
+KEY_BYTES_OF_A_DAY = 300_000
+
+
+@dataclass
+class ImportReport:
+    """What became of all rows; days count as one row each."""
+
+    unit: str
+    stored: int = 0
+    repeated: int = 0
+    left_out: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def read(self) -> int:
+        return self.stored + self.repeated + self.left_out.total()
+
+
+class RejectsFile:
+    """Names each row that was left out; the file is made for the first one."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._handle: Any = None
+
+    def add(self, file: str, line: int, reason: str) -> None:
+        if self._handle is None:
+            self._handle = self.path.open("w", encoding="utf-8", newline="")
+            self._writer = csv.writer(self._handle)
+            self._writer.writerow(("file", "line", "reason"))
+        self._writer.writerow((file, line, reason))
+
+    def close(self) -> None:
+        if self._handle is not None:
+            self._handle.close()
+
+    @property
+    def is_made(self) -> bool:
+        return self._handle is not None
+
+
+def size_of(path: Path) -> int:
+    """Characters to read, at least about."""
+    with sources_in(path) as sources:
+        return sum(source.size for source in sources)
+
+
+def read_file(
+    kind: str, path: Path, limits: LimitSettings, progress: Callable[[int], None], mapping: dict[str, str]
+) -> Iterator[Found]:
+    """Every row of an export."""
+    if kind == "plausible":
+        return read_plausible(path, limits, progress)
+    if kind == "umami":
+        return read_umami(path, limits, progress)
+    return read_csv_events(path, limits, progress, mapping)
+
+
+async def run_import(
+    ask: Ask, found: Iterator[Found], site: str, kind: str, rejects: RejectsFile, *, dry: bool
+) -> ImportReport:
+    """Sends everything on, a piece at a time; memory does not grow with the file."""
+    report = ImportReport("days" if kind == "plausible" else "events")
+    while piece := list(islice(found, DAYS_AT_ONCE if kind == "plausible" else EVENTS_AT_ONCE)):
+        for one in piece:
+            if isinstance(one, Rejected):
+                rejects.add(one.file, one.line, one.reason)
+                report.left_out[one.reason.partition(":")[0]] += 1
+        for part in _parts([one for one in piece if not isinstance(one, Rejected)]):
+            await _send(ask, part, site, kind, report, rejects, dry=dry)
+    return report
+
+
+def _parts(piece: Sequence[ImportedEvent | DayCounts]) -> Iterator[list[tuple[ImportedEvent | DayCounts, Any]]]:
+    """The piece in parts that fit into one command."""
+    part: list[tuple[ImportedEvent | DayCounts, Any]] = []
+    size = 0
+    for one in piece:
+        data = dict(one.fields) if isinstance(one, ImportedEvent) else _day_data(one)
+        length = len(json.dumps(data))
+        if part and size + length > PIECE_BYTES:
+            yield part
+            part, size = [], 0
+        part.append((one, data))
+        size += length
+    if part:
+        yield part
+
+
+def _day_data(counts: DayCounts) -> dict[str, Any]:
+    """A day with its largest keys; all others are counted together."""
+    cells: dict[tuple[str, str], list[float]] = {}
+    room, size = KEYS_OF_A_DAY, 0
+    for (measure, key), (count, total) in sorted(counts.cells.items(), key=lambda item: -item[1][0]):
+        size += len(json.dumps(key))
+        room -= 1
+        fits = not key or (room > 0 and size < KEY_BYTES_OF_A_DAY)
+        cell = cells.setdefault((measure, key if fits else OTHER_KEY), [0, 0.0])
+        cell[0] += count
+        cell[1] += total
+    return {"part": counts.part, "day": counts.day, "cells": [[*place, *sums] for place, sums in cells.items()]}
+
+
+async def _send(
+    ask: Ask,
+    part: Sequence[tuple[ImportedEvent | DayCounts, Any]],
+    site: str,
+    kind: str,
+    report: ImportReport,
+    rejects: RejectsFile,
+    *,
+    dry: bool,
+) -> None:
+    command = "import-days" if kind == "plausible" else "import-events"
+    answer = await ask(command, site=site, source=kind, rows=[data for _, data in part], dry=dry)
+    report.stored += answer["stored"]
+    report.repeated += answer["repeated"]
+    for index, reason in answer["dropped"]:
+        one = part[index][0]
+        rejects.add(one.file, one.line, reason)
+        report.left_out[reason] += 1
+
+
+def print_import(report: ImportReport, rejects: RejectsFile, *, dry: bool) -> None:
+    """A short account on the terminal."""
+    taken = "would be taken" if dry else "taken"
+    print(f"{report.read} {report.unit}: {report.stored} {taken}, {report.repeated} known already")
+    for reason, count in report.left_out.most_common():
+        print(f"  {count} left out: {reason}")
+    if rejects.is_made:
+        print(f"Each row that was left out is named in {rejects.path}")

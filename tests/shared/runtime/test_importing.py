@@ -1,0 +1,226 @@
+"""`warroom import`: every row taken once or named with its reason, on both databases."""
+
+import csv
+import json
+import tracemalloc
+import zipfile
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlmodel import select
+
+from shared.clock import ManualClock
+from shared.config import Settings
+from shared.errors import InvalidInput
+from shared.ingest.imports.rows import Source, read_rows
+from shared.runtime import Runtime, build_runtime
+from shared.runtime.importing import ImportReport, RejectsFile, read_file, run_import
+from shared.runtime.operator_commands import OperatorContext, run_command
+from shared.store.models import Event, ImportedDay, Rollup
+
+UMAMI = "website_id,session_id,event_id,created_at,url_path,url_query,referrer_domain,page_title,event_type,event_name"
+
+
+@pytest.fixture
+async def runtime(settings: Settings, clock: ManualClock) -> AsyncIterator[Runtime]:
+    async with build_runtime(settings, clock) as built:
+        yield built
+
+
+async def take(runtime: Runtime, kind: str, path: Path, *, dry: bool = False, **mapping: str) -> ImportReport:
+    async def ask(command: str, **arguments: Any) -> Any:
+        sent = json.loads(json.dumps(arguments))  # as through the socket
+        return json.loads(json.dumps(await run_command(OperatorContext(runtime), command, sent)))
+
+    rejects = RejectsFile(path.parent / "rejects.csv")
+    try:
+        found = read_file(kind, path, runtime.settings.limits, lambda _: None, mapping)
+        return await run_import(ask, found, "docs", kind, rejects, dry=dry)
+    finally:
+        rejects.close()
+
+
+def rejected(path: Path) -> list[list[str]]:
+    with (path.parent / "rejects.csv").open(newline="", encoding="utf-8") as handle:
+        return list(csv.reader(handle))[1:]
+
+
+async def events(runtime: Runtime) -> list[Event]:
+    async with runtime.store.read() as session:
+        return list((await session.execute(select(Event).order_by(Event.id))).scalars())  # type: ignore[arg-type]
+
+
+async def rollups(runtime: Runtime) -> dict[tuple[str, str, str], tuple[int, float]]:
+    async with runtime.store.read() as session:
+        rows = (await session.execute(select(Rollup).where(Rollup.site == "docs"))).scalars()
+        return {(str(row.local_day), row.measure, row.key): (row.count, row.total) for row in rows}
+
+
+def write_umami(folder: Path, *rows: str) -> Path:
+    path = folder / "website_event.csv"
+    path.write_text("\n".join([UMAMI, *rows]) + "\n", encoding="utf-8")
+    return path
+
+
+async def test_umami_rows_become_events_of_their_time_and_a_second_run_adds_nothing(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    path = write_umami(
+        tmp_path,
+        "w,s1,e1,2026-01-05 10:00:00,/intro,utm_source=news&token=secret,google.com,Intro,1,",
+        "w,s1,e2,2026-01-05 10:01:00,/intro,,,,2,signup",
+        "w,s1,e3,2026-01-06 10:00:00,/intro,,,,1,",
+    )
+    dry = await take(runtime, "umami", path, dry=True)
+    assert (dry.stored, dry.repeated, await events(runtime)) == (3, 0, [])
+    first = await take(runtime, "umami", path)
+    again = await take(runtime, "umami", path)
+    assert (first.stored, first.repeated, again.stored, again.repeated) == (3, 0, 0, 3)
+    view, signup, later = await events(runtime)
+    assert (view.name, view.page, view.referrer, view.title) == ("page_view", "/intro", "google.com", "Intro")
+    assert view.props == {"source": "news"}
+    assert view.occurred_at.isoformat() == "2026-01-05T10:00:00+00:00"
+    assert (signup.name, signup.visitor) == ("signup", view.visitor)
+    assert later.visitor != view.visitor  # a visitor lasts one day
+    assert (await rollups(runtime))["2026-01-05", "page_view", ""] == (1, 0.0)
+
+
+async def test_bad_rows_are_named_with_their_line(runtime: Runtime, tmp_path: Path) -> None:
+    path = write_umami(
+        tmp_path,
+        "w,s1,e1,yesterday,/intro,,,,1,",
+        "w,s1",
+        "w,s1,e2,2026-01-05 10:00:00,/intro,,,,2,",
+        "w,s1,e3,2020-01-05 10:00:00,/old,,,,1,",
+        "w,s1,e4,2030-01-05 10:00:00,/new,,,,1,",
+        "w,s1,e5,2026-01-05 10:00:00,/intro,,,,1,",
+    )
+    report = await take(runtime, "umami", path)
+    assert (report.read, report.stored) == (6, 1)
+    assert [int(line) for _, line, _ in sorted(rejected(path), key=lambda row: int(row[1]))] == [2, 3, 4, 5, 6]
+    totals = runtime.meter.totals
+    dropped = sum(count for (measure, _), count in totals.items() if measure == "drop")
+    assert totals["received", ""] == totals["stored", ""] + totals["repeated", ""] + dropped
+
+
+@pytest.mark.parametrize("form", ["lines", "list"])
+async def test_umami_rows_come_as_json_too(runtime: Runtime, tmp_path: Path, form: str) -> None:
+    rows = [
+        {"event_id": f"e{n}", "session_id": "s", "created_at": "2026-01-05T10:00:00Z", "url_path": "/a"}
+        for n in range(3)
+    ]
+    path = tmp_path / "website_event.json"
+    path.write_text("\n".join(map(json.dumps, rows)) if form == "lines" else json.dumps(rows, indent=1))
+    assert (await take(runtime, "umami", path)).stored == 3
+
+
+async def test_any_csv_is_taken_by_its_header_or_a_mapping(runtime: Runtime, tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text(
+        "Event,When,url,who,value,currency,plan\n"
+        "conversion,2026-01-05T10:00:00+01:00,https://docs.example/buy?card=1,ada@example.com,9.99,EUR,pro\n"
+        "signup,1767607200,/signup,203.0.113.9,,,free\n"
+        "signup,1767607200,/signup,203.0.113.9,,,free\n"
+    )
+    mapping = {"name": "Event", "at": "When", "page": "url", "visitor": "who", "goal": "plan"}
+    first = await take(runtime, "csv", path, **mapping)
+    again = await take(runtime, "csv", path, **mapping)
+    assert (first.stored, again.stored, again.repeated) == (3, 0, 3)
+    conversion, signup, _ = await events(runtime)
+    assert (conversion.page, conversion.value_cents, conversion.currency, conversion.goal) == (
+        "/buy",
+        999,
+        "EUR",
+        "pro",
+    )
+    assert signup.occurred_at.isoformat() == "2026-01-05T10:00:00+00:00"
+    kept = str([event.model_dump() for event in await events(runtime)])
+    assert "203.0.113.9" not in kept
+    assert "ada@" not in kept
+    assert "card" not in kept
+
+
+async def test_a_mapping_to_an_unknown_column_is_refused(runtime: Runtime, tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    path.write_text("a\n1\n")
+    with pytest.raises(InvalidInput, match="no column wrong"):
+        await take(runtime, "csv", path, wrong="a")
+
+
+def write_plausible(folder: Path) -> Path:
+    path = folder / "export.zip"
+    files = {
+        "imported_visitors_20260101_20260102.csv": "date,visitors,pageviews,bounces,visits,visit_duration\n"
+        "2026-01-01,10,25,3,11,600\n2026-01-02,4,8,1,4,100\n2026-01-01,1,1,1,1,1\n",
+        "imported_pages_20260101_20260102.csv": "date,hostname,page,visits,visitors,pageviews,total_time_on_page\n"
+        "2026-01-01,docs.example,/intro?x=1,9,9,20,60\n2026-01-01,docs.example,/b,2,2,5,30\n",
+        "imported_sources_20260101_20260102.csv": "date,source,referrer,pageviews,visitors\n"
+        "2026-01-01,Google,google.com/search?q=1,12,6\n2026-01-01,Direct / None,,3,2\n",
+        "imported_custom_events_20260101_20260102.csv": "date,name,link_url,path,visitors,events\n"
+        "2026-01-01,Signup,,,2,3\n2026-01-02,Signup,,,x,y\n",
+        "imported_devices_20260101_20260102.csv": "date,device,visitors\n2026-01-01,Mobile,3\n",
+    }
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, text in files.items():
+            archive.writestr(name, text)
+    return path
+
+
+async def test_plausible_days_become_counters_once(runtime: Runtime, tmp_path: Path) -> None:
+    path = write_plausible(tmp_path)
+    dry = await take(runtime, "plausible", path, dry=True)
+    assert (dry.stored, await rollups(runtime)) == (6, {})
+    first = await take(runtime, "plausible", path)
+    again = await take(runtime, "plausible", path)
+    assert (first.stored, again.stored, again.repeated) == (6, 0, 6)
+    found = await rollups(runtime)
+    assert found["2026-01-01", "visitor_day", ""] == (10, 0.0)
+    assert found["2026-01-01", "page_view", ""] == (25, 0.0)
+    assert found["2026-01-01", "page", "/intro"] == (20, 0.0)
+    assert found["2026-01-01", "engaged_ms", ""] == (0, 90_000.0)
+    assert found["2026-01-01", "source", "google.com"] == (12, 0.0)
+    assert found["2026-01-01", "event", "Signup"] == (3, 0.0)
+    assert found["2026-01-02", "visitor_day", ""] == (4, 0.0)
+    assert [file for file, _, _ in rejected(path)] == [
+        "imported_custom_events_20260101_20260102.csv",
+        "imported_devices_20260101_20260102.csv",
+        "imported_visitors_20260101_20260102.csv",
+    ]
+    async with runtime.store.read() as session:
+        marks = (await session.execute(select(ImportedDay))).scalars()
+        assert {(str(mark.local_day), mark.source) for mark in marks} == {
+            ("2026-01-01", "plausible"),
+            ("2026-01-02", "plausible"),
+        }
+
+
+async def test_days_with_events_of_their_own_are_left_alone_both_ways(runtime: Runtime, tmp_path: Path) -> None:
+    rows = write_umami(tmp_path, "w,s1,e1,2026-01-02 10:00:00,/intro,,,,1,", "w,s1,e2,2026-01-01 10:00:00,/intro,,,,1,")
+    days = write_plausible(tmp_path)
+    half = write_umami(tmp_path, "w,s1,e1,2026-01-02 10:00:00,/intro,,,,1,")
+    await take(runtime, "umami", half)
+    report = await take(runtime, "plausible", days)
+    assert report.left_out["this day has events of its own"] == 2
+    assert (await rollups(runtime))["2026-01-01", "visitor_day", ""] == (10, 0.0)
+    write_umami(tmp_path, "w,s1,e2,2026-01-01 10:00:00,/intro,,,,1,")
+    late = await take(runtime, "umami", rows)
+    assert late.left_out == {"the counters of this day were imported": 1}
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    def peak(rows: int) -> int:
+        path = write_umami(tmp_path, *(f"w,s{n},e{n},2026-01-05 10:00:00,/intro,,,,1," for n in range(rows)))
+        tracemalloc.start()
+        assert sum(1 for _ in every_row(path)) == rows
+        used = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return used
+
+    assert peak(30_000) < 2 * peak(1000)
+
+
+def every_row(path: Path) -> Iterator[Any]:
+    return read_rows(Source(path.name, 0, lambda: path.open("rb")), lambda _: None)
