@@ -23,7 +23,7 @@ from playwright.async_api import Page
 from sqlmodel import select
 
 from shared.store.models import Event, Feedback
-from tests.browser.conftest import PageFactory, problems_of
+from tests.browser.conftest import PageFactory, problems_of, violations_on
 from tests.docs_site.sample_site import DocsServer, running_docs_site
 from tests.scenarios.warroom_process import BROWSER, WarroomProcess, free_port, running_warroom
 
@@ -165,9 +165,23 @@ async def test_the_question_is_answered_without_scripts(
     await page.get_by_role("group", name="Was this page helpful?").get_by_role("button", name="Yes").click()
     await page.wait_for_url(f"**{OVERVIEW}#warroom-thanks", timeout=PATIENCE)
     assert await thanks.is_visible()
-    (row,) = await stored(warroom, Feedback)
+    (row,) = [row for row in await stored(warroom, Feedback) if row.page == OVERVIEW]
     assert (row.site, row.score, row.page, row.source, row.survey) == ("docs", 1, OVERVIEW, "form", "helpful")
     assert row.visitor is not None
+
+
+async def test_with_scripts_the_question_is_answered_in_place(
+    collected: tuple[WarroomProcess, DocsServer], browser_page_factory: PageFactory
+) -> None:
+    warroom, docs = collected
+    page = await browser_page_factory(user_agent=BROWSER)
+    await page.goto(docs.address + "/start/concepts/")
+    await page.get_by_role("group", name="Was this page helpful?").get_by_role("button", name="No").click()
+    await page.get_by_role("status").filter(has_text="Thank you!").wait_for(timeout=PATIENCE)
+    assert page.url == docs.address + "/start/concepts/"
+    (row,) = [row for row in await stored(warroom, Feedback) if row.page == "/start/concepts/"]
+    assert (row.score, row.source, row.survey) == (0, "web", "helpful")
+    assert problems_of(page) == []
 
 
 async def test_the_question_stands_above_the_pagination_and_not_on_splash_pages(
@@ -182,6 +196,23 @@ async def test_the_question_stands_above_the_pagination_and_not_on_splash_pages(
     assert question["y"] + question["height"] <= pagination["y"]
     await page.goto(abandoned.address + "/")
     assert await page.get_by_role("group", name="Was this page helpful?").count() == 0
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(320, "dark"), (320, "light"), (1280, "dark"), (1280, "light")])
+async def test_what_became_of_the_answer_moves_nothing_and_everybody_can_read_it(
+    abandoned: DocsServer, browser_page_factory: PageFactory, width: int, scheme: str
+) -> None:
+    size = {"width": width, "height": 900}
+    page = await browser_page_factory(user_agent=BROWSER, viewport=size, color_scheme=scheme, bypass_csp=True)
+    await page.goto(abandoned.address + OVERVIEW)
+    answer = page.get_by_role("button", name="No", exact=True)
+    await answer.scroll_into_view_if_needed()
+    before = await page.locator(".pagination-links").bounding_box()
+    await answer.click()
+    await page.get_by_role("status").filter(has_text="Not sent").wait_for(timeout=PATIENCE)
+    assert await page.locator(".pagination-links").bounding_box() == before
+    assert [found for found in await violations_on(page) if "warroom" in found] == []
+    assert await page.evaluate("document.documentElement.scrollWidth <= innerWidth")
 
 
 async def test_of_all_variants_in_the_page_exactly_one_is_seen(
@@ -291,6 +322,23 @@ async def test_feedback_gets_an_honest_answer(
     assert len(collector.seen) == 1
     if told == status:
         assert (body, headers["Retry-After"]) == (b'{"id": "1"}', "7")
+
+
+async def test_the_question_is_passed_on_and_none_is_due_while_the_collector_is_down(
+    strange: tuple[StrangeCollector, DocsServer], abandoned: DocsServer
+) -> None:
+    collector, docs = strange
+    collector.becomes(200, b'{"prompt": "p1"}', Content_Type="application/json")
+    query = "/api/prompts/next?site=docs&person=0123456789abcdef"
+    async with aiohttp.ClientSession(headers={"User-Agent": BROWSER}) as http:
+        async with http.get(docs.address + query) as answer:
+            assert (answer.status, await answer.json()) == (200, {"prompt": "p1"})
+        async with http.get(abandoned.address + query) as answer:
+            assert answer.status == 204
+    collector.becomes(204)
+    assert (await send(docs, "/api/prompts/p1/dismiss", {"how": "later"}))[0] == 204
+    assert [path for path, _, _ in collector.seen] == ["/prompts/p1/dismiss"]
+    assert (await send(abandoned, "/api/prompts/p1/dismiss", {"how": "later"}))[0] == 202
 
 
 async def test_a_collector_that_hangs_holds_nobody_up(strange: tuple[StrangeCollector, DocsServer]) -> None:

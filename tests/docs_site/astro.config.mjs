@@ -25,6 +25,7 @@ export default defineConfig({
           site: 'docs',
           collector: 'http://127.0.0.1:9', // the runner and the tests put the real one in its place
           forward: forwards,
+          prompts: forwards,
           enabled: mode !== 'off',
           attributes: { 'data-allow-automation': true },
           experiments: { 'start-button': ['start', 'try-it'] },

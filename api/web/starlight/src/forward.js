@@ -6,6 +6,7 @@ const PASSED_HEADERS = ['content-type', 'accept-language', 'sec-gpc', 'dnt'];
 const MOST_AT_ONCE = 200; // a collector that hangs must not hold the docs site's own connections
 const LOG_EVERY_MS = 60_000;
 const ANSWER_BYTES = 65_536;
+const MOST_QUERY = 500;
 
 let atOnce = 0;
 const unsent = { count: 0, loggedAt: -Infinity };
@@ -31,6 +32,25 @@ export async function passOnFeedback(request, reader, settings) {
   await answer?.body?.cancel();
   noteUnsent('feedback', answer);
   return problem(503, 'Not sent: the feedback cannot be stored just now. Please try again in a minute.');
+}
+
+/** The question that is due, or 204 for none, also when the collector cannot say. */
+export async function passOnQuestion(request, reader, settings) {
+  const answer = await ask(`/prompts/next${reader.url.search.slice(0, MOST_QUERY)}`, request, undefined, reader, settings);
+  if (answer?.status === 200) return copyOf(answer);
+  await answer?.body?.cancel();
+  if (answer?.status !== 204) noteUnsent('a request for a question', answer);
+  return new Response(null, { status: 204, headers: { 'Cache-Control': 'no-store' } });
+}
+
+/** "Not now", or "don't ask me again". */
+export async function passOnDismissal(request, reader, settings, id) {
+  const body = await readOwnBody(request, reader, settings);
+  if (body instanceof Response) return body;
+  const answer = await ask(`/prompts/${encodeURIComponent(id)}/dismiss`, request, body, reader, settings);
+  await answer?.body?.cancel();
+  if (!answer?.ok) noteUnsent('a dismissal', answer);
+  return new Response(null, { status: answer?.ok ? 204 : 202, headers: { 'Cache-Control': 'no-store' } });
 }
 
 async function answerForm(answer, body, reader) {
@@ -81,7 +101,7 @@ async function ask(path, request, body, reader, { collector, key, timeoutMs }) {
   atOnce += 1;
   try {
     return await fetch(collector + path, {
-      method: 'POST',
+      method: request.method,
       body,
       headers: headersFor(request, reader, key),
       redirect: 'manual',
@@ -95,9 +115,9 @@ async function ask(path, request, body, reader, { collector, key, timeoutMs }) {
 }
 
 function headersFor(request, { address }, key) {
-  const headers = new Headers({ Authorization: `Bearer ${key}`, 'User-Agent': 'warroom-starlight' });
+  const agent = request.headers.get('user-agent') ?? '';
+  const headers = new Headers({ Authorization: `Bearer ${key}`, 'User-Agent': agent, 'X-Forwarded-User-Agent': agent });
   for (const name of PASSED_HEADERS) if (request.headers.has(name)) headers.set(name, request.headers.get(name));
-  headers.set('X-Forwarded-User-Agent', request.headers.get('user-agent') ?? '');
   if (address) headers.set('X-Forwarded-For', address);
   return headers;
 }

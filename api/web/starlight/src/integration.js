@@ -87,8 +87,10 @@ function policySettings(options, config, isOn) {
 }
 
 function addEndpoints(options, { injectRoute }) {
-  for (const name of ['track', 'feedback'])
-    injectRoute({ pattern: `${options.forward.path}/${name}`, entrypoint: here(`./endpoints/${name}.js`), prerender: false });
+  const endpoints = { track: 'track', feedback: 'feedback' };
+  if (options.prompts) Object.assign(endpoints, { 'prompts/next': 'question', 'prompts/[id]/dismiss': 'dismissal' });
+  for (const [path, name] of Object.entries(endpoints))
+    injectRoute({ pattern: `${options.forward.path}/${path}`, entrypoint: here(`./endpoints/${name}.js`), prerender: false });
 }
 
 function checkServer(options, config, logger) {
