@@ -32,6 +32,7 @@ COMPARISONS = {
     "off": "No comparison",
 }
 MAX_DAYS = 731
+OLDEST = date(2000, 1, 1)  # nothing was counted before; a reader may type any year
 DAY = timedelta(days=1)
 _SAFE_PATH = re.compile(r"/app(?:/[A-Za-z0-9_-]+)*/?(?:\?[A-Za-z0-9_.~%&=+/?:@!$'()*,;-]*)?", re.ASCII)
 
@@ -132,8 +133,8 @@ def _days_of(query: Mapping[str, str], first: str, last: str, today: date) -> tu
         start, end = sorted((date.fromisoformat(query.get(first, "")), date.fromisoformat(query.get(last, ""))))
     except ValueError:
         return None
-    end = min(end, today)
-    start = min(max(start, date(2000, 1, 1)), end)
+    end = min(max(end, OLDEST), today)
+    start = min(max(start, OLDEST), end)
     return max(start, end - DAY * (MAX_DAYS - 1)), end
 
 

@@ -195,7 +195,7 @@ def clean_page(page: str | None, characters: int) -> str | None:
     """The path of an address: no scheme, host, login, query or fragment."""
     if page is None or PLAIN_PATH.fullmatch(page):
         return page and page[:characters]
-    path = re.split(r"[?#]", CONTROL.sub("", page).strip(), maxsplit=1)[0]
+    path = re.split(r"[?#]", CONTROL.sub("", page), maxsplit=1)[0].strip()
     if re.match(r"^(?:[a-z][a-z0-9+.-]*:)?//", path, re.IGNORECASE):
         path = path.split("//", 1)[1]
         path = "/" + path.split("/", 1)[1] if "/" in path else "/"
