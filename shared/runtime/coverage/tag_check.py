@@ -15,8 +15,17 @@ if TYPE_CHECKING:
 
 BLOCKED_BY_CLIENT = "ERR_BLOCKED_BY_CLIENT"
 TRIES, PAUSE_SECONDS = 40, 0.25  # ten seconds for the first beacon
-VIOLATIONS = """
+# Sending works as it does for readers, so that a policy that forbids it shows, until the look is over: what a page
+# sends while it closes is not told to the handler of requests, and would arrive.
+PREPARE = """
 window.__warroomViolations = [];
+window.__warroomIsOver = false;
+const sendReally = navigator.sendBeacon.bind(navigator), fetchReally = window.fetch.bind(window);
+navigator.sendBeacon = (...given) => window.__warroomIsOver || sendReally(...given);
+window.fetch = (...given) => window.__warroomIsOver ? new Promise(() => {}) : fetchReally(...given);
+XMLHttpRequest.prototype.send = new Proxy(XMLHttpRequest.prototype.send, {
+  apply: (send, request, given) => window.__warroomIsOver ? undefined : Reflect.apply(send, request, given),
+});
 addEventListener("securitypolicyviolation", (event) =>
   window.__warroomViolations.push({directive: event.effectiveDirective, address: event.blockedURI}));
 """
@@ -25,6 +34,7 @@ LOOK = """() => ({
   violations: window.__warroomViolations,
   optedOut: navigator.globalPrivacyControl === true || navigator.doNotTrack === "1",
 })"""
+BE_QUIET = "() => { window.__warroomIsOver = true; }"
 LEAVE = "() => { window.dispatchEvent(new PageTransitionEvent('pagehide', {persisted: false})); }"
 
 
@@ -45,7 +55,7 @@ async def look_at_tag(browser: "Browser", options: dict[str, Any], url: str) -> 
     seen = Seen()
     context = await browser.new_context(**options)
     try:
-        await context.add_init_script(VIOLATIONS)
+        await context.add_init_script(PREPARE)
         await context.route("**/*", only_reading(lambda request: _keep(seen, request), lambda: url))
         page = await context.new_page()
         page.on("requestfailed", lambda request: seen.failures.update({request.url: request.failure or "failed"}))
@@ -58,6 +68,7 @@ async def look_at_tag(browser: "Browser", options: dict[str, Any], url: str) -> 
             seen.tags, seen.violations, seen.opted_out = found["tags"], found["violations"], found["optedOut"]
             if events_of(seen.bodies) or not seen.tags or seen.violations:
                 break
+        await page.evaluate(BE_QUIET)
     finally:
         await context.close()
     return seen
