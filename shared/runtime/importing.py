@@ -24,7 +24,7 @@ from shared.ingest.imports.rows import sources_in
 
 KINDS = ("plausible", "umami", "csv")
 Ask = Callable[..., Awaitable[Any]]  # a command and its arguments
-EVENTS_AT_ONCE = 300
+EVENTS_AT_ONCE = 1000
 DAYS_AT_ONCE = 20
 PIECE_BYTES = 400_000  # a command is one line of at most a megabyte
 KEYS_OF_A_DAY = 1000
