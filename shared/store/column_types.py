@@ -1,8 +1,10 @@
 """Column types that behave the same on SQLite and PostgreSQL."""
 
+import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+import msgspec
 from sqlalchemy import JSON, BigInteger, Date, DateTime, Dialect, Integer, LargeBinary, String, TypeDecorator
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import TypeEngine
@@ -10,6 +12,8 @@ from sqlalchemy.types import TypeEngine
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 EPOCH_DAY = EPOCH.toordinal()
 MILLISECOND = timedelta(milliseconds=1)
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+HEX = re.compile(r"[0-9a-f]{32}")
 
 BigId = BigInteger().with_variant(Integer(), "sqlite")  # SQLite numbers rows by itself only for INTEGER keys
 
@@ -122,21 +126,13 @@ class ShortHex(ShortUuid):
 
 
 def _shorten_uuid(text: str | None) -> bytes | str | None:
-    if text is None or len(text) != 36:
+    if text is None or UUID.fullmatch(text) is None:
         return text
-    digits = text[:8] + text[9:13] + text[14:18] + text[19:23] + text[24:]
-    short = _shorten_hex(digits)
-    return short if isinstance(short, bytes) and _lengthen_uuid(short) == text else text
+    return bytes.fromhex(text.replace("-", ""))
 
 
 def _shorten_hex(text: str | None) -> bytes | str | None:
-    if text is None or len(text) != 32:
-        return text
-    try:
-        short = bytes.fromhex(text)
-    except ValueError:
-        return text
-    return short if short.hex() == text else text
+    return text if text is None or HEX.fullmatch(text) is None else bytes.fromhex(text)
 
 
 def _lengthen_uuid(kept: bytes | str | None) -> str | None:
@@ -157,15 +153,22 @@ class Properties(TypeDecorator[dict[str, Any]]):
     cache_ok = True
 
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(
-            JSONB(none_as_null=True) if dialect.name == "postgresql" else JSON(none_as_null=True)
-        )
+        return dialect.type_descriptor(JSONB() if dialect.name == "postgresql" else JSON())
 
-    def process_bind_param(self, value: dict[str, Any] | None, dialect: Dialect) -> dict[str, Any] | None:
-        return value or None
+    def bind_processor(self, dialect: Dialect) -> Any:
+        return _to_json
 
-    def process_result_value(self, value: dict[str, Any] | None, dialect: Dialect) -> dict[str, Any]:
-        return value or {}
+    def result_processor(self, dialect: Dialect, coltype: Any) -> Any:
+        return _from_json
+
+
+def _to_json(value: dict[str, Any] | None) -> str | None:
+    return msgspec.json.encode(value).decode() if value else None
+
+
+def _from_json(text: str | None) -> dict[str, Any]:
+    found: dict[str, Any] = msgspec.json.decode(text) if text else {}
+    return found
 
 
 class Json(TypeDecorator[Any]):

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from shared.derive.currencies import NO_CURRENCY
 from shared.derive.rollups.counting import KnownKeys, Tally, hour_of
 from shared.event_catalogue import CLICK, CONVERSION, ENGAGEMENT, EXPOSURE, PAGE_VIEW, SEQUENCE_STEP
 from shared.store.event_tables import EventTables, Steps, run_in_session, tables_of
@@ -56,7 +57,9 @@ def count_plain(tally: Tally, rows: Iterable[EventRow]) -> None:
         elif name == ENGAGEMENT:
             tally.add("engaged_ms", hour, day, total=row["engaged_ms"] or 0)
         elif name == CONVERSION:
-            tally.add("conversion", hour, day, row["goal"] or "", total=row["value_cents"] or 0)
+            tally.add("conversion", hour, day, row["goal"] or "")
+            if row["value_cents"] is not None:
+                tally.add("conversion_value", hour, day, row["currency"] or NO_CURRENCY, total=row["value_cents"])
         elif name == EXPOSURE:
             tally.add("exposure", hour, day, f"{row['experiment']}:{row['variant']}")
         elif name == SEQUENCE_STEP:
@@ -125,13 +128,20 @@ def count_visitor_days(tables: EventTables, tally: Tally, rows: Iterable[EventRo
 
 
 def _make_day(site: str, day: date, visitor: str, events: Sequence[EventRow]) -> dict[str, Any]:
+    views = engaged_ms = 0
+    converted = False
+    for event in events:
+        name = event["name"]
+        views += name == PAGE_VIEW
+        engaged_ms += event["engaged_ms"] or 0
+        converted = converted or name == CONVERSION
     return {
         "site": site,
         "local_day": day,
         "visitor": visitor,
         "person_id": events[0]["person_id"],
         "hour": hour_of(events[0]["occurred_at"]),
-        "views": sum(event["name"] == PAGE_VIEW for event in events),
-        "engaged_ms": sum(event["engaged_ms"] or 0 for event in events),
-        "converted": any(event["name"] == CONVERSION for event in events),
+        "views": views,
+        "engaged_ms": engaged_ms,
+        "converted": converted,
     }

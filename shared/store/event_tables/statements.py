@@ -7,6 +7,7 @@ on its connection, and a session runs them in the unit that it belongs to.
 import sqlite3
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Boolean, Dialect, Table, TypeDecorator
@@ -68,6 +69,7 @@ class Columns:
         self.types = {column.key: column.type.compile(dialect=dialect) for column in chosen}
         self._binds = {column.key: _bind(column.type, dialect) for column in chosen}
         self._read = cache(lambda name: _read(table.columns[name].type, dialect))
+        self._pick = itemgetter(*self.names)
         self._places = [(place, bind) for place, name in enumerate(self.names) if (bind := self._binds[name])]
 
     def place(self, name: str) -> int:
@@ -75,7 +77,7 @@ class Columns:
 
     def values(self, row: Row) -> list[Any]:
         """A row as parameters."""
-        made = [row[name] for name in self.names]
+        made = list(self._pick(row))
         for place, bind in self._places:
             made[place] = bind(made[place])
         return made
