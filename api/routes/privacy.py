@@ -10,14 +10,14 @@ from api.authentication import address_of, current_key
 from api.rendering import render
 from api.request_body import parse_model, read_json
 from api.routes.prompts import ConsentedId, SiteKey
-from api.routing import PUBLIC, RUNTIME, Operation, Route
+from api.routing import PUBLIC, RUNTIME, Operation, Route, key_scope
 from api.visitor_texts import language_of
 from shared.config import Settings
 from shared.errors import CannotStore, FieldProblem, InvalidInput, LimitReached, NotAllowed, NotFound
 from shared.guard.principals import Principal
 from shared.guard.privacy import address_bucket
 from shared.guard.rate_limits import hit
-from shared.ingest.erasure import stream_person
+from shared.ingest.erasure import report, salt_ages, stream_person
 from shared.ingest.identities import find_identity
 from shared.runtime import Runtime
 from shared.store.models import Identity
@@ -44,6 +44,17 @@ class PersonRequest(BaseModel):
 
 class ExportedPerson(RootModel[dict[str, list[dict[str, Any]]]]):
     """Each table with the person's rows, every column."""
+
+
+class PrivacyReport(BaseModel):
+    """How much is stored about people, per table and age; how old salts are, when was erased and purged last."""
+
+    people: dict[str, Any]
+    erasures: dict[str, Any]
+    suppressed: int
+    last_purge: dict[str, Any]
+    tables: list[dict[str, Any]]
+    salts: dict[str, Any]
 
 
 class ErasedAnswer(BaseModel):
@@ -108,6 +119,15 @@ async def erase_data(request: web.Request) -> web.Response:
     if done is None:
         raise NotFound(NOTHING)
     return web.json_response(ErasedAnswer(erased=True, rows=done.rows, posts=done.posts).model_dump())
+
+
+async def report_data(request: web.Request) -> web.Response:
+    """What is stored about how many people of the key's site; nobody's data."""
+    runtime = request.app[RUNTIME]
+    key = await current_key(request)
+    async with runtime.store.read() as session:
+        told = await report(session, runtime.settings, key.site if key else None)
+    return web.json_response({**told, "salts": await salt_ages(runtime.hasher, runtime.clock.now())})
 
 
 async def _who(request: web.Request) -> tuple[str, str, Principal | None]:
@@ -180,8 +200,31 @@ EXPORT = _operation(
     "Everything stored about a person", ExportedPerson, {"person": [{"id": "01jqz4c8kq6m2v0n5t7w9x1y3b"}]}
 )
 ERASE = _operation("Erase a person", ErasedAnswer, {"erased": True, "rows": {"feedback": 2, "prompt": 1}, "posts": 1})
+REPORT = Operation(
+    "What is stored about how many people",
+    answer=PrivacyReport,
+    answer_example={
+        "people": {"known": 2, "identities": {"web": 2}, "refused_questions": 0, "anonymous_visitor_days": 310},
+        "erasures": {"count": 1, "last": "2026-03-11T12:00:00+00:00"},
+        "suppressed": 1,
+        "last_purge": {"at": "2026-03-11T03:00:00+00:00", "removed": {"event": 1200}},
+        "tables": [
+            {
+                "table": "event",
+                "holds": "what a visitor or a server did",
+                "erasing": "delete",
+                "rows": 5120,
+                "oldest": "2025-02-09",
+                "newest": "2026-03-11",
+                "kept": "395 days",
+            }
+        ],
+        "salts": {"days": ["2026-03-10", "2026-03-11"], "oldest_days": 1},
+    },
+)
 ROUTES = [
     Route("GET", "/privacy", show_privacy, PUBLIC),
     Route("POST", "/api/v1/privacy/export", export_data, PUBLIC, EXPORT),
     Route("POST", "/api/v1/privacy/erase", erase_data, PUBLIC, ERASE),
+    Route("GET", "/api/v1/privacy/report", report_data, key_scope(SCOPE), REPORT),
 ]

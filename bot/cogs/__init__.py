@@ -10,6 +10,7 @@ from bot.cogs.forms import FormsCog
 from bot.cogs.inbox import InboxCog
 from bot.cogs.metric import MetricCog
 from bot.cogs.opening import OpeningCog
+from bot.cogs.personal_data import PersonalDataCog
 from bot.cogs.privacy import PrivacyCog
 from bot.cogs.save_message import SaveMessageCog
 from bot.cogs.sentiment import SentimentCog
@@ -33,7 +34,16 @@ EVERYWHERE = (
     StandingMessageCog,
     OpeningCog,
 )
-WAR_ROOM_ONLY = (InboxCog, MetricCog, SentimentCog, SummaryCog, AlertsCog, DashboardCog, WarroomCog)
+WAR_ROOM_ONLY = (
+    InboxCog,
+    MetricCog,
+    SentimentCog,
+    SummaryCog,
+    AlertsCog,
+    DashboardCog,
+    PersonalDataCog,
+    WarroomCog,
+)
 
 
 async def load_cogs(client: "WarroomClient") -> None:

@@ -1,19 +1,17 @@
 """/privacy export and erase: everything about who uses it, for that person only."""
 
-import io
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import discord
 from discord import app_commands
 from discord.ext import commands
 
 from bot.command_texts import by_key
+from bot.data_file import data_file
 from bot.places import site_of
 from bot.replies import Answer
 from bot.views.erase_button import erase_view
 from shared.deliver.discord_text import clean
-from shared.ingest.erasure import export_person
 from shared.ingest.identities import find_identity
 from shared.store.models import Platform
 
@@ -36,17 +34,14 @@ class PrivacyCog(commands.GroupCog, group_name="privacy", group_description=by_k
     async def export(self, interaction: discord.Interaction["WarroomClient"]) -> None:
         answer = Answer.of(interaction)
         await answer.defer()
-        data = await self._export(interaction.user.id)
-        if data is None:
+        runtime = self.client.runtime
+        async with runtime.store.read() as session:
+            known = await find_identity(session, Platform.DISCORD.value, str(interaction.user.id))
+        if known is None:
             await answer.say(answer.text("export_nothing"))
             return
-        written = json.dumps(data, ensure_ascii=False, indent=2, default=str).encode()
-        await answer.say(answer.text("export_ready"), file=discord.File(io.BytesIO(written), FILE_NAME))
-
-    async def _export(self, user_id: int) -> dict[str, Any] | None:
-        async with self.client.runtime.store.read() as session:
-            known = await find_identity(session, Platform.DISCORD.value, str(user_id))
-            return await export_person(session, self.client.runtime.instance_key, known[1].id) if known else None
+        file = await data_file(runtime, known[1].id, FILE_NAME)
+        await answer.say(answer.text("export_ready"), file=file)
 
     @app_commands.command(description=by_key("command_privacy_erase"), extras=NO_USAGE)
     async def erase(self, interaction: discord.Interaction["WarroomClient"]) -> None:

@@ -75,6 +75,14 @@ class VisitorHasher:
         oldest = {site: day - timedelta(days=1)}
         self._salts = {key: salt for key, salt in self._salts.items() if key[1] >= oldest.get(key[0], date.min)}
 
+    async def days_with_salts(self) -> set[date]:
+        """The days whose visitors could still be computed."""
+        if self._file is not None:
+            salts = await asyncio.to_thread(_read_salts, self._file)
+            return {date.fromisoformat(day) for days in salts.values() for day in days}
+        async with self._store.read() as session:
+            return await dialect.days_with_salts(session)
+
     async def destroy_old(self) -> int:
         """Removes the salts of the days before a site's yesterday, so none lives longer than two days; how many."""
         now = self._clock.now()

@@ -49,6 +49,19 @@ async def test_a_server_needs_the_scope_and_its_own_site(api: RunningApi) -> Non
     assert await api.count(Person) == 1
 
 
+async def test_a_key_reads_the_report_of_its_site(api: RunningApi) -> None:
+    await api.track(make_event(), person=CY)
+    key = await api.make_key("privacy:write")
+    told = (await api.ask("GET", "/api/v1/privacy/report", headers=key)).json()
+    assert (told["people"]["known"], told["people"]["identities"]) == (1, {"web": 1})
+    assert {row["table"]: row["rows"] for row in told["tables"]}["event"] == 1
+    assert CY not in str(told)
+    other = await api.make_key("privacy:write", site="blog")
+    told = (await api.ask("GET", "/api/v1/privacy/report", headers=other)).json()
+    assert {row["table"]: row["rows"] for row in told["tables"]}["event"] == 0
+    assert (await api.ask("GET", "/api/v1/privacy/report")).status == 401
+
+
 async def test_without_a_key_no_platform_identity_is_taken(api: RunningApi) -> None:
     assert (await post(api, "erase", platform="discord", external_id="42")).status == 400
 

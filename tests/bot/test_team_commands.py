@@ -11,7 +11,7 @@ from bot.prompt_answers import discord_sender
 from shared.derive.kpis import KPIS
 from shared.identifiers import new_id
 from shared.ingest.feedback import NewFeedback
-from shared.store.models import Alert, AuditEntry, Member
+from shared.store.models import Alert, AuditEntry, Feedback, Member
 from tests.bot.discord_stage import Stage
 from tests.discord_server import NotAllowed, permissions
 
@@ -23,6 +23,9 @@ COMMANDS: dict[str, dict[str, str]] = {
     "summary": {},
     "alerts": {},
     "dashboard": {},
+    "personal report": {},
+    "personal export": {"platform": "discord", "identity": "1"},
+    "personal erase": {"platform": "discord", "identity": "1", "again": "1"},
     "warroom help": {},
 }
 
@@ -173,3 +176,39 @@ async def test_commands_are_sent_again_only_when_they_changed(stage: Stage) -> N
     before = stage.server.journal.count("PUT")
     await stage.restart_bot()
     assert stage.server.journal.count("PUT") == before
+
+
+async def personal(stage: Stage, command: str, **options: str) -> Any:
+    channel = stage.war_room_channel
+    return await stage.server.slash(
+        stage.ada, f"personal {command}", {"platform": "discord", **options}, channel=channel
+    )
+
+
+async def test_an_admin_answers_a_request(stage: Stage) -> None:
+    await write_feedback(stage, "The docs are great.")
+    mia = str(stage.mia.id)
+    exported = await personal(stage, "export", identity=mia)
+    assert exported.ephemeral
+    assert "The docs are great." in exported.files["personal-data.json"].decode()
+    told = await personal(stage, "erase", identity=mia, again="0")
+    assert "Nothing was erased" in told.content
+    told = await personal(stage, "erase", identity=mia, again=mia)
+    assert "feedback 1" in told.content
+    assert await stage.rows(Feedback) == []
+    assert [row.action for row in await stage.rows(AuditEntry)] == ["person.export", "person.erase"]
+
+
+async def test_the_report_counts_people_and_names_nobody(stage: Stage) -> None:
+    await write_feedback(stage, "The docs are great.")
+    outcome = await stage.server.slash(stage.ada, "personal report", channel=stage.war_room_channel)
+    assert outcome.ephemeral
+    assert "People known: 1 (identities: discord 1)" in outcome.content
+    assert str(stage.mia.id) not in outcome.content
+
+
+async def test_only_admins_see_the_data_of_others(stage: Stage) -> None:
+    for command in ("export", "erase"):
+        options = {"platform": "discord", "identity": "1"} | ({"again": "1"} if command == "erase" else {})
+        outcome = await stage.server.slash(stage.bea, f"personal {command}", options, channel=stage.war_room_channel)
+        assert outcome.content == "This command is for the team."

@@ -2,6 +2,18 @@
 
 from shared.ingest.erasure.eraser import Erased, Eraser
 from shared.ingest.erasure.exporting import export_person, stream_person
-from shared.ingest.erasure.rows import ROWS_OF_A_PERSON
+from shared.ingest.erasure.reporting import describe_report, how_long, report, salt_ages
+from shared.ingest.erasure.rows import ROWS_OF_A_PERSON, check_identity
 
-__all__ = ["ROWS_OF_A_PERSON", "Erased", "Eraser", "export_person", "stream_person"]
+__all__ = [
+    "ROWS_OF_A_PERSON",
+    "Erased",
+    "Eraser",
+    "check_identity",
+    "describe_report",
+    "export_person",
+    "how_long",
+    "report",
+    "salt_ages",
+    "stream_person",
+]

@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, false, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col, select
 
-from shared.errors import NotFound
+from shared.errors import InvalidInput, NotFound
 from shared.ingest.feedback import passer_on_bucket, person_bucket
 from shared.store.models import (
     AuditEntry,
@@ -17,6 +17,7 @@ from shared.store.models import (
     OutboxMessage,
     PageView,
     Person,
+    Platform,
     Prompt,
     Quote,
     RateWindow,
@@ -49,6 +50,16 @@ class Subject:
     @property
     def all_ids(self) -> list[str]:
         return [self.person_id, *self.identity_ids, *self.feedback_ids, *self.prompt_ids]
+
+
+def check_identity(platform: str, external_id: str) -> tuple[str, str]:
+    """The identity somebody asks about; raises `InvalidInput` when it can be none."""
+    platforms = [known.value for known in Platform]
+    if platform not in platforms:
+        raise InvalidInput(f"There is no platform {platform!r}; it is one of {', '.join(platforms)}.")
+    if platform == Platform.WEB.value and "/" not in external_id:
+        raise InvalidInput("A browser's id is SITE/ID, for example docs/5b2f0c9d41e8.")
+    return platform, external_id
 
 
 async def load_subject(session: AsyncSession, key: bytes, person_id: str) -> Subject:

@@ -1,5 +1,6 @@
 """Operator commands: the same answer through the socket and on the store itself."""
 
+import json
 import os
 import stat
 import subprocess
@@ -13,12 +14,15 @@ from sqlmodel import select
 
 from shared.clock import ManualClock
 from shared.config import Settings
-from shared.errors import Conflict, WarroomError
+from shared.errors import Conflict, InvalidInput, WarroomError
+from shared.guard.data_map import DATA_MAP
 from shared.guard.sessions import ensure_member, first_admin
+from shared.ingest.erasure import describe_report
+from shared.ingest.identities import note_web_usage
 from shared.runtime import Runtime, build_runtime
 from shared.runtime.control_socket import call_running_process, serve_commands
 from shared.runtime.operator_commands import COMMANDS, OperatorContext, run_command
-from shared.store.models import Suppression
+from shared.store.models import Event, Suppression
 
 
 @pytest.fixture
@@ -124,3 +128,59 @@ async def test_the_start_greets_the_longest_standing_admin(runtime: Runtime, clo
         admin = await first_admin(session)
     assert admin is not None
     assert admin.name == "Ada"
+
+
+async def test_a_long_export_comes_in_pieces_through_the_socket(runtime: Runtime, tmp_path: Path) -> None:
+    now, text = runtime.clock.now(), "ö" * 4000
+    site = runtime.settings.sites[0]
+
+    async def use(session: Any) -> None:
+        person_id, _ = await note_web_usage(
+            session, runtime.settings, runtime.instance_key, site, "ada-0123456789", now
+        )
+        for number in range(300):
+            values = {"received_at": now, "occurred_at": now, "local_day": now.date(), "props": {"said": text}}
+            session.add(Event(site="docs", event_id=str(number), name="custom", person_id=person_id, **values))
+        await session.flush()
+
+    await runtime.store.writer.run(use)
+    arguments = {"platform": "web", "external_id": "docs/ada-0123456789"}
+    pieces: list[str] = []
+    async with serve_commands(tmp_path / "sock", OperatorContext(runtime)):
+        assert await call_running_process(tmp_path / "sock", "export", arguments, pieces.append) is None
+        whole = await call_running_process(tmp_path / "sock", "export", arguments)
+    assert len(pieces) > 20
+    assert json.loads("".join(pieces))["event"] == whole["event"]
+    assert len(whole["event"]) == 300
+    assert (await ask(runtime, "export", **arguments))["event"] == whole["event"]
+
+
+async def test_the_report_counts_without_naming(runtime: Runtime) -> None:
+    site, now = runtime.settings.sites[0], runtime.clock.now()
+    await runtime.store.writer.run(
+        lambda session: note_web_usage(session, runtime.settings, runtime.instance_key, site, "ada-0123456789", now)
+    )
+    await runtime.hasher.visitor("docs", "UTC", "192.0.2.1", "Firefox", now)
+    told = await ask(runtime, "privacy-report")
+    assert told["people"] == {
+        "known": 1,
+        "identities": {"web": 1},
+        "refused_questions": 0,
+        "anonymous_visitor_days": 0,
+    }
+    assert (told["erasures"], told["last_purge"]["at"]) == ({"count": 0, "last": None}, None)
+    assert told["salts"] == {"days": ["2026-03-11"], "oldest_days": 0}
+    (usage,) = [row for row in told["tables"] if row["table"] == "usage_day"]
+    assert (usage["rows"], usage["oldest"], usage["kept"]) == (1, "2026-03-11", "1095 days")
+    assert {row["table"] for row in told["tables"]} == set(DATA_MAP) - {"visitor_salt", "alembic_version"}
+    assert "ada-0123456789" not in json.dumps(told)
+    await ask(runtime, "erase", platform="web", external_id="docs/ada-0123456789")
+    assert (await ask(runtime, "privacy-report"))["erasures"]["count"] == 1
+    assert "usage_day" in describe_report(await ask(runtime, "privacy-report"))
+
+
+@pytest.mark.parametrize(("platform", "external_id"), [("myspace", "1"), ("web", "only-an-id")])
+async def test_an_identity_that_cannot_be_is_explained(runtime: Runtime, platform: str, external_id: str) -> None:
+    for command in ("export", "erase"):
+        with pytest.raises(InvalidInput):
+            await ask(runtime, command, platform=platform, external_id=external_id)

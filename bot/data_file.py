@@ -1,0 +1,36 @@
+"""Everything stored about a person as a file to attach; a large one is compressed, a huge one is left to the team."""
+
+import gzip
+import io
+import json
+
+import discord
+
+from shared.errors import InvalidInput
+from shared.ingest.erasure import stream_person
+from shared.runtime import Runtime
+
+READABLE_BYTES = 2_000_000
+PLAIN_BYTES = 8_000_000
+MOST_BYTES = 9_500_000  # Discord takes 10 MB of a bot
+COMPRESSED = 6  # level; a month of events shrinks to a twentieth
+TOO_LARGE = (
+    "This is more than Discord takes in one file. `warroom privacy export` hands it out on the server, "
+    "and the page's own id does it over the API."
+)
+
+
+async def data_file(runtime: Runtime, person_id: str, name: str) -> discord.File:
+    """Raises `InvalidInput` when no file that Discord takes can hold it."""
+    written = io.BytesIO()
+    async with runtime.store.read() as session:
+        async for piece in stream_person(session, runtime.instance_key, person_id):
+            written.write(piece.encode())
+    data = written.getvalue()
+    if len(data) <= READABLE_BYTES:
+        data = json.dumps(json.loads(data), ensure_ascii=False, indent=2).encode()
+    if len(data) > PLAIN_BYTES:
+        data, name = gzip.compress(data, COMPRESSED, mtime=0), f"{name}.gz"
+    if len(data) > MOST_BYTES:
+        raise InvalidInput(TOO_LARGE)
+    return discord.File(io.BytesIO(data), name)
