@@ -158,7 +158,8 @@ async def test_voice_travels_without_javascript(browser_page_factory: PageFactor
     page = await browser_page_factory(java_script_enabled=False, **DESK)
     words = "Written without scripts: the guide is terrible and useless."
     await page.goto(f"{warroom.base_url}/demo/guide")
-    await page.get_by_role("button", name="Yes", exact=True).click()
+    helpful = page.get_by_role("group", name="Was this page helpful?")
+    await helpful.get_by_role("button", name="Yes", exact=True).click()
     await expect(page.get_by_role("heading", level=1)).to_contain_text("Thank you")
     await page.get_by_role("link").click()
     await expect(page).to_have_url(f"{warroom.base_url}/demo/guide")
