@@ -17,12 +17,6 @@ LABELS = {"alertname": "CTRDrop", "service": "docs", "severity": "P1"}
 STARTS = "2026-03-11T03:50:46.658320997Z"
 
 
-@pytest.fixture
-def database_url() -> str:
-    """One database is enough for how bodies are read; `test_foreign_events` uses both."""
-    return ""
-
-
 def plausible(name: str = "pageview", **fields: Any) -> dict[str, Any]:
     return {"n": name, "v": 36, "u": PAGE, "d": "docs.example", "r": "https://ref.example/path?q=1", **fields}
 

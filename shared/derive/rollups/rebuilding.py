@@ -12,10 +12,11 @@ from shared.derive.rollups.counting import Tally
 from shared.derive.rollups.events import count_plain, count_views, count_visitor_days
 from shared.derive.rollups.feedback import tally_feedback
 from shared.derive.rollups.intake import INTAKE_MEASURES
+from shared.errors import Conflict
 from shared.event_catalogue import CLICK, PAGE_VIEW
 from shared.guard.retention import refuse_purged_day
 from shared.store.event_tables import run_in_session, tables_of
-from shared.store.models import Event, Feedback, PageView, Rollup, VisitorDay
+from shared.store.models import Event, Feedback, ImportedDay, PageView, Rollup, VisitorDay
 
 CHUNK = 1000
 
@@ -23,9 +24,10 @@ CHUNK = 1000
 async def rebuild(session: AsyncSession, site: str, day: date) -> None:
     """Recomputes views, visitor-days and all counters of a local day; intake measures stay.
 
-    Raises `Conflict` for a day whose rows were removed for their age.
+    Raises `Conflict` for a day whose rows were removed for their age, or whose counters were imported.
     """
     await refuse_purged_day(session, day)
+    await _refuse_imported_day(session, site, day)
     views = select(PageView.view).where(PageView.site == site, PageView.local_day == day)
     known_views = list((await session.execute(views)).scalars())
     await _clear(session, site, day)
@@ -44,6 +46,13 @@ async def rebuild(session: AsyncSession, site: str, day: date) -> None:
     for feedback in said.scalars():
         tally_feedback(tally, feedback)
     await tally.store(session)
+
+
+async def _refuse_imported_day(session: AsyncSession, site: str, day: date) -> None:
+    imported = select(ImportedDay.source).where(ImportedDay.site == site, ImportedDay.local_day == day).limit(1)
+    source = (await session.execute(imported)).scalar_one_or_none()
+    if source is not None:
+        raise Conflict(f"The counters of {day} were imported from {source}; there are no rows to count them from.")
 
 
 async def _clear(session: AsyncSession, site: str, day: date) -> None:
