@@ -17,6 +17,7 @@ from shared.clock import day_start
 from shared.deliver.charts import alt_text
 from shared.deliver.svg_chart import svg_spark, table_rows
 from shared.derive import kpis
+from shared.derive.conversion_values import load_worth, write_worth
 from shared.derive.kpis.wording import FEW_CASES, UNKNOWN
 from shared.messages import Figure, Point, Series
 from shared.stats.proportions import wilson_interval
@@ -281,6 +282,7 @@ async def load_lists(session: AsyncSession, view: View) -> list[TopList]:
             "No link from another site was followed.",
         ),
         await _sequences(session, site, days),
+        await _goals(session, view),
     ]
 
 
@@ -308,3 +310,12 @@ async def _sequences(session: AsyncSession, site: str, days: tuple[date, date]) 
         rows.append(TopRow(row.key, "", min(100, round(100 * done / row.count)), cells))
     columns = ["Tutorial", "Started", "Finished", "Share"]
     return TopList("Tutorials", "People who started and who finished", columns, rows, "No tutorial was started.")
+
+
+async def _goals(session: AsyncSession, view: View) -> TopList:
+    """How often each goal was reached, and what all of them were worth, each currency for itself."""
+    days = (view.start, view.end)
+    reached = await kpis.sums_by_key(session, "conversion", view.site.key, *days, limit=TOP_ROWS)
+    worth = write_worth(await load_worth(session, view.site.key, *days))
+    caption = f"What people reached, worth {worth}" if worth else "What people reached"
+    return TopList("Goals", caption, ["Goal", "Reached"], _top_rows(reached, view), "No goal was reached.")

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from shared.config import LimitSettings
+from shared.derive.currencies import exponent_of
 from shared.event_catalogue import CONVERSION, EXPOSURE, PAGE_VIEW, SEQUENCE_STEP
 from shared.identifiers import fingerprint
 from shared.ingest.event_fields import TrackEvent
@@ -27,13 +28,6 @@ EXPOSURE_NAMES = frozenset({"experiment viewed", "experiment_viewed", "$experime
 EXPERIMENT_KEYS = ("experiment", "experiment_id", "experimentId", "experiment_name", "experimentName")
 VARIANT_KEYS = ("variant", "variation", "variation_id", "variationId", "variant_id", "variation_name", "variationName")
 MONEY_KEYS = frozenset({"goal", "revenue", "currency", "value_cents"})  # these have fields of their own
-# ISO 4217: currencies whose smallest unit is not a hundredth
-WHOLE_UNITS = re.findall(r"\w+", "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF")
-EXPONENTS = {
-    **dict.fromkeys(WHOLE_UNITS, 0),
-    **dict.fromkeys(("BHD", "IQD", "JOD", "KWD", "LYD", "OMR", "TND"), 3),
-    **dict.fromkeys(("CLF", "UYW"), 4),
-}
 LARGEST_VALUE = 10**12
 LONGEST_TIME_TEXT = 64
 SECONDS_BELOW = 100_000_000_000  # a number under it counts seconds, one above it milliseconds
@@ -141,7 +135,7 @@ def minor_units(amount: Any, currency: str | None) -> int | None:
     if isinstance(amount, bool) or not isinstance(amount, int | float | str) or len(str(amount)) > 40:
         return None
     try:
-        value = Decimal(str(amount).strip()).scaleb(EXPONENTS.get(currency or "", 2))
+        value = Decimal(str(amount).strip()).scaleb(exponent_of(currency))
         whole = int(value.quantize(Decimal(1), ROUND_HALF_UP))
     except (InvalidOperation, ValueError, OverflowError):
         return None
