@@ -30,12 +30,22 @@ OPEN_MEASURES = frozenset(
 )
 DAYS_REMEMBERED = 100
 
+HOUR = timedelta(hours=1)
+_last_hour = (datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, 1, tzinfo=UTC))
+
 Cell = tuple[str, datetime, date, str]  # measure, hour, local day, key
 
 
 def hour_of(moment: datetime) -> datetime:
     """The start of the UTC hour."""
-    return moment.replace(minute=0, second=0, microsecond=0)
+    global _last_hour
+    start, end = _last_hour
+    if moment.tzinfo is UTC and start <= moment < end:
+        return start  # of one hour almost always, and the same object is quick to look up
+    start = moment.replace(minute=0, second=0, microsecond=0)
+    if moment.tzinfo is UTC:
+        _last_hour = start, start + HOUR
+    return start
 
 
 class KnownKeys:

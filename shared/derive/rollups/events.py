@@ -128,13 +128,20 @@ def count_visitor_days(tables: EventTables, tally: Tally, rows: Iterable[EventRo
 
 
 def _make_day(site: str, day: date, visitor: str, events: Sequence[EventRow]) -> dict[str, Any]:
+    views = engaged_ms = 0
+    converted = False
+    for event in events:
+        name = event["name"]
+        views += name == PAGE_VIEW
+        engaged_ms += event["engaged_ms"] or 0
+        converted = converted or name == CONVERSION
     return {
         "site": site,
         "local_day": day,
         "visitor": visitor,
         "person_id": events[0]["person_id"],
         "hour": hour_of(events[0]["occurred_at"]),
-        "views": sum(event["name"] == PAGE_VIEW for event in events),
-        "engaged_ms": sum(event["engaged_ms"] or 0 for event in events),
-        "converted": any(event["name"] == CONVERSION for event in events),
+        "views": views,
+        "engaged_ms": engaged_ms,
+        "converted": converted,
     }
