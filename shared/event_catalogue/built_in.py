@@ -81,6 +81,12 @@ CATALOGUE: dict[str, EventDefinition] = {
             "times add up, the deepest scroll counts.",
             fields=("view", "page", "engaged_ms", "scroll_percent"),
             required=("engaged_ms",),
+            properties=(
+                Property(
+                    "unsent", "integer", "beacons of the view that the browser could not send", sensitivity="public"
+                ),
+            ),
+            version=2,
         ),
         EventDefinition(
             SEQUENCE_STEP,
