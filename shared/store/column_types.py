@@ -166,8 +166,9 @@ def _to_json(value: dict[str, Any] | None) -> str | None:
     return msgspec.json.encode(value).decode() if value else None
 
 
-def _from_json(text: str | None) -> dict[str, Any]:
-    found: dict[str, Any] = msgspec.json.decode(text) if text else {}
+def _from_json(kept: str | dict[str, Any] | None) -> dict[str, Any]:
+    """Text on SQLite; PostgreSQL's driver has decoded it already."""
+    found: dict[str, Any] = msgspec.json.decode(kept) if isinstance(kept, str) else kept or {}
     return found
 
 
