@@ -48,9 +48,11 @@ async def take_envelope(request: web.Request, raw: Any = None) -> web.Response:
         sender = sender_with(request, await key_with(request, secret, "events:write"))
     else:
         sender = await browser_sender(request)
-    if raw is None:
-        raw = parse_json_fast(await read_json_bytes(request), runtime.settings.server.body_depth)
-    envelope = openpanel.parse(raw, runtime.clock.now(), runtime.settings.limits)
+    body = await read_json_bytes(request) if raw is None else b""
+    with runtime.foreign.reading():
+        if raw is None:
+            raw = parse_json_fast(body, runtime.settings.server.body_depth)
+        envelope = openpanel.parse(raw, runtime.clock.now(), runtime.settings.limits)
     key = sender.key or sender.passed_on_by
     if key is not None:
         site = runtime.settings.site(key.site or "")

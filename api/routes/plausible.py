@@ -27,7 +27,8 @@ async def take_event(request: web.Request) -> web.Response:
     runtime = request.app[RUNTIME]
     sender = await browser_sender(request)
     body = await read_json_bytes(request)
-    sent = parse(body, runtime.settings.server.body_depth, runtime.settings.limits)
+    with runtime.foreign.reading():
+        sent = parse(body, runtime.settings.server.body_depth, runtime.settings.limits)
     found = {site.key: site for domain in sent.domains if (site := runtime.foreign.find_site(domain)) is not None}
     for site in found.values() or [None]:
         await runtime.foreign.take(site, Parsed([ForeignEvent(sent.event)]), sender)

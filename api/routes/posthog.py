@@ -33,10 +33,12 @@ class PostHogAnswer(BaseModel):
 async def take_batch(request: web.Request) -> web.Response:
     """Answers after the commit."""
     runtime = request.app[RUNTIME]
-    raw = await read_sdk_json(request)
+    with runtime.foreign.reading():
+        raw = await read_sdk_json(request)
     presented = presented_key(request.headers) or posthog.key_in(raw)
     key = await key_with(request, presented, "events:write")
-    parsed = posthog.parse(raw, runtime.clock.now(), runtime.settings.limits)
+    with runtime.foreign.reading():
+        parsed = posthog.parse(raw, runtime.clock.now(), runtime.settings.limits)
     await runtime.foreign.take(runtime.settings.site(key.site or ""), parsed, sender_with(request, key))
     return web.json_response({"status": "Ok"})
 

@@ -57,12 +57,14 @@ async def _take(request: web.Request) -> None:
     runtime = request.app[RUNTIME]
     presented = presented_key(request.headers)
     key = await key_with(request, presented, "events:write") if presented is not None else None
-    raw = await read_sdk_json(request)
+    with runtime.foreign.reading():
+        raw = await read_sdk_json(request)
     if key is None:
         written = first_text(raw, ("writeKey",), 200) if isinstance(raw, dict) else None
         key = await key_with(request, written, "events:write")
     kind = request.path.rstrip("/").rpartition("/")[2]
-    parsed = segment.parse(raw, kind, runtime.clock.now(), runtime.settings.limits)
+    with runtime.foreign.reading():
+        parsed = segment.parse(raw, kind, runtime.clock.now(), runtime.settings.limits)
     await runtime.foreign.take(runtime.settings.site(key.site or ""), parsed, sender_with(request, key))
 
 

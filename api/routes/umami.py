@@ -48,8 +48,9 @@ async def take_message(request: web.Request) -> web.Response:
     """Answers after the commit."""
     runtime = request.app[RUNTIME]
     sender = await browser_sender(request)
-    raw = parse_json_fast(await read_json_bytes(request), runtime.settings.server.body_depth)
-    message = parse(raw, runtime.settings.limits)
+    body = await read_json_bytes(request)
+    with runtime.foreign.reading():
+        message = parse(parse_json_fast(body, runtime.settings.server.body_depth), runtime.settings.limits)
     site = await _take(request, message, sender)
     if sender.key is None and is_bot(sender.user_agent, site):
         return web.json_response(BOT_ANSWER)
@@ -60,8 +61,9 @@ async def take_batch(request: web.Request) -> web.Response:
     """Several messages of one sender, as Umami's proxies send them."""
     runtime = request.app[RUNTIME]
     sender = await browser_sender(request)
-    raw = parse_json_fast(await read_json_bytes(request), runtime.settings.server.body_depth)
-    messages = parse_batch(raw, runtime.settings.limits)
+    body = await read_json_bytes(request)
+    with runtime.foreign.reading():
+        messages = parse_batch(parse_json_fast(body, runtime.settings.server.body_depth), runtime.settings.limits)
     for message in messages:
         await _take(request, message, sender)
     return web.json_response({"size": len(messages), "processed": len(messages), "errors": 0, "details": []})

@@ -2,12 +2,13 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 from shared.config import Settings, SiteSettings
 from shared.derive.rollups.intake import DROP, RECEIVED
-from shared.errors import InvalidInput
+from shared.errors import BodyTooLarge, InvalidInput, UnsupportedBody
 from shared.ingest.event_fields import TrackEvent
 from shared.ingest.events import EventIntake, Sender
 from shared.ingest.identities import keep_traits
@@ -35,6 +36,20 @@ class ForeignIntake:
             if found is not None:
                 return found
         return None
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Around the reading of a body: one that cannot be read is accounted for as one event.
+
+        One that is refused unread, as too large or of a type that is not taken, is none.
+        """
+        try:
+            yield
+        except (BodyTooLarge, UnsupportedBody):
+            raise
+        except InvalidInput:
+            self._events.note_unreadable()
+            raise
 
     async def take(self, site: SiteSettings | None, parsed: Parsed, sender: Sender) -> None:
         """Returns when everything is stored or left out for a counted reason.
