@@ -14,6 +14,7 @@ from api.routing import INTAKE, PUBLIC, RUNTIME, Operation, Route
 from api.senders import sender_of
 from api.visitor_texts import language_of, thanks_address, way_back
 from shared.errors import CannotStore, InvalidInput, LimitReached, NotAllowed, WarroomError
+from shared.ingest.event_fields import clean_page
 from shared.ingest.feedback import FeedbackOutcome, FeedbackSender, NewFeedback, parse_form
 from shared.runtime import Runtime
 
@@ -76,6 +77,8 @@ async def _take(request: web.Request, new: NewFeedback, source: Literal["web", "
 
 async def _take_form(request: web.Request) -> web.Response:
     values = await read_form(request)
+    if page := values.get("page"):  # it comes back in addresses and in the form, so its query goes at once
+        values["page"] = clean_page(page, request.app[RUNTIME].settings.limits.page_characters) or ""
     try:
         new = parse_form(values, request.app[RUNTIME].settings.limits)
         check_origin(request, new.site)

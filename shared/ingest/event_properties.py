@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from ipaddress import ip_address
 
 from shared.event_catalogue import Catalogue
 from shared.guard.redaction import redact
@@ -10,6 +11,32 @@ Value = str | int | float | bool | None
 # From the "?" or "#" behind a "/" to the next space; each start is tried once, so the time grows with the length.
 ADDRESS_TAIL = re.compile(r"(?<!\S)([^\s/]*/[^\s?#]*)[?#]\S*")
 QUERY = re.compile(r"\?[^\s=?]{0,100}=\S*")
+NEVER_KEPT = frozenset(
+    {
+        "ip",
+        "ipaddress",
+        "ipaddr",
+        "ipv4",
+        "ipv6",
+        "clientip",
+        "userip",
+        "remoteip",
+        "remoteaddr",
+        "remoteaddress",
+        "xforwardedfor",
+        "xrealip",
+        "useragent",
+        "rawuseragent",
+        "cookie",
+        "cookies",
+        "setcookie",
+        "authorization",
+    }
+)
+NO_LETTER = re.compile(r"[^A-Za-z0-9]+")
+USER_AGENT = re.compile(r"\s*(?:Mozilla|Opera|Dalvik)/\d")
+ADDRESS_BEGINS = frozenset("0123456789abcdefABCDEF:[")
+SHORTEST_ADDRESS, LONGEST_ADDRESS = 3, 47
 SHORT = 20  # letters alone, fewer than any secret has
 
 
@@ -21,8 +48,28 @@ def clean_properties(name: str, props: Mapping[str, Value], catalogue: Catalogue
     return {
         key: value if key in plain or not isinstance(value, str) else clean_free_text(value)
         for key, value in props.items()
-        if value is not None
+        if value is not None and (key in plain or not _tells_who(key, value))
     }
+
+
+def _tells_who(key: str, value: Value) -> bool:
+    """What clients like to send along and nobody may keep: addresses of computers, user agents, cookies."""
+    plain_key = NO_LETTER.sub("", key).lower()
+    if plain_key in NEVER_KEPT:
+        return True
+    if not isinstance(value, str) or len(value) < SHORTEST_ADDRESS:
+        return False
+    return USER_AGENT.match(value) is not None or ("version" not in plain_key and _is_address(value))
+
+
+def _is_address(text: str) -> bool:
+    if text[0] not in ADDRESS_BEGINS or len(text) > LONGEST_ADDRESS:
+        return False
+    try:
+        ip_address(text.strip("[]"))
+    except ValueError:
+        return False
+    return True
 
 
 def clean_free_text(text: str) -> str:
