@@ -9,7 +9,7 @@ import asyncio
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -36,7 +36,6 @@ from shared.store.database import Store
 LAG_BUCKETS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)
 OPEN_BUCKET = "inf"
 LIMIT = 5000  # distinct counters of open measures between two flushes
-OPEN = frozenset({UNDECLARED, UNDECLARED_PROPERTY, USAGE, USAGE_MS})  # what is sent decides on their keys
 REASONS: Mapping[type[BaseException], str] = {
     InvalidInput: "invalid",
     LimitReached: "limit",
@@ -45,7 +44,6 @@ REASONS: Mapping[type[BaseException], str] = {
     asyncio.CancelledError: "cut_off",
 }
 INSTALLATION = ""  # the site of what belongs to none
-HOUR = timedelta(hours=1)
 Cell = tuple[str, datetime, str, str]  # site, hour, measure, key
 
 
@@ -56,7 +54,6 @@ class IntakeMeter:
         self._clock = clock
         self._zones = zones or {}  # by site; what belongs to no site counts in UTC
         self._counts: Counter[Cell] = Counter()
-        self._hour = hour_of(clock.now())
         self.totals: Counter[tuple[str, str]] = Counter()  # (measure, key) since the start, for /metrics
 
     def answer(self, route: str, status: int) -> None:
@@ -69,8 +66,10 @@ class IntakeMeter:
 
     def account(self, site: str, outcome: Mapping[tuple[str, str], int]) -> None:
         """What became of the events of one request: counts by measure and key, moved together."""
-        for (measure, key), count in outcome.items():
-            self._count(site, measure, key, count)
+        hour, counts, totals = self._current_hour(), self._counts, self.totals
+        for place, count in outcome.items():  # none of these is an open measure
+            counts[site, hour, *place] += count
+            totals[place] += count
 
     def ignore_fields(self, site: str, count: int) -> None:
         """Fields that nobody knows; what carried them was taken without them."""
@@ -83,28 +82,29 @@ class IntakeMeter:
 
     def undeclared(self, site: str, name: str) -> None:
         """One event whose name is not in the catalogue."""
-        self._count(site, UNDECLARED, name)
+        self._count_open((site, self._current_hour(), UNDECLARED, name))
 
     def undeclared_property(self, site: str, key: str) -> None:
         """A property of such an event was seen with a type for the first time on this day."""
-        self._count(site, UNDECLARED_PROPERTY, key)
+        self._count_open((site, self._current_hour(), UNDECLARED_PROPERTY, key))
 
     def use(self, route: str, status: int, key_id: str, seconds: float) -> None:
         """One answer of the API: by route, status and key, and how long it took."""
-        self._count(INSTALLATION, USAGE, f"{route}|{status}|{key_id}")
-        self._count(INSTALLATION, USAGE_MS, f"{route}|{_bucket(seconds)}")
+        hour = self._current_hour()
+        self._count_open((INSTALLATION, hour, USAGE, f"{route}|{status}|{key_id}"))
+        self._count_open((INSTALLATION, hour, USAGE_MS, f"{route}|{_bucket(seconds)}"))
 
     def _count(self, site: str, measure: str, key: str, count: int = 1) -> None:
-        now = self._clock.now()
-        if not self._hour <= now < self._hour + HOUR:
-            self._hour = hour_of(now)
-        cell = (site, self._hour, measure, key)
-        if measure in OPEN:
-            if cell in self._counts or len(self._counts) < LIMIT:
-                self._counts[cell] += count
-            return
-        self._counts[cell] += count
+        self._counts[site, self._current_hour(), measure, key] += count
         self.totals[measure, key] += count
+
+    def _count_open(self, cell: Cell) -> None:
+        """One of a measure whose keys are decided by what is sent: bounded until the next flush."""
+        if cell in self._counts or len(self._counts) < LIMIT:
+            self._counts[cell] += 1
+
+    def _current_hour(self) -> datetime:
+        return hour_of(self._clock.now())
 
     async def flush(self, store: Store) -> int:
         """Moves what was counted into the rollups; how many counters moved. Kept when the store is down."""
