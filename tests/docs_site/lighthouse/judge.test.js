@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { judge } from './judge.js';
-import { ownWork } from './own_work.js';
+import { atReferenceSpeed, ownWork } from './own_work.js';
 
 const SCRIPT = 'http://127.0.0.1:1/_astro/w.1a2b3c4d/warroom.js';
 
@@ -62,5 +62,19 @@ test('own work is the outermost events of the script, on the thread clock', () =
     event('EvaluateScript', 0, 4000, 3000), event('FunctionCall', 1000, 1000, 1000),
     event('FunctionCall', 9000, 20_000, 15_000), event('FunctionCall', 50_000, 9000, 9000, 'http://127.0.0.1:1/other.js'),
   ];
-  assert.deepEqual(ownWork(events, 4), { totalMs: 72, longestMs: 60, longTasks: 1, hasStarted: true });
+  assert.deepEqual(ownWork(events, 4), { stretches: [12, 60], hasStarted: true });
+});
+
+test('on a machine half as fast as the reference, own work counts half', () => {
+  const runs = [{ ownStretches: [12, 60], benchmark: 300 }, { ownStretches: [120], benchmark: 700 }];
+  const [first, second] = atReferenceSpeed(runs);
+  assert.deepEqual([first.ownMs, first.ownLongestMs, first.ownLongTasks], [36, 30, 0]);
+  assert.deepEqual([second.ownMs, second.ownLongestMs, second.ownLongTasks], [60, 60, 1]);
+  assert.equal(atReferenceSpeed([{ ownStretches: [10], benchmark: 2800 }])[0].ownMs, 10);
+});
+
+test('a shift that the page shows without the script too is not the doing of the script', () => {
+  const moved = () => run({ cls: 0.003 });
+  assert.match(judge({ with: times(7, moved), without: times(7, run), again: times(7, run) }).join(), /layout shift/);
+  assert.deepEqual(judge({ with: times(7, moved), without: times(7, run), again: [moved(), ...times(6, run)] }), []);
 });

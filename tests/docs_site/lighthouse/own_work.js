@@ -1,19 +1,31 @@
 // What the script itself costs on the main thread, from a trace: the thread's clock in every outermost event of its URL.
-import { LONG_TASK_MS } from './budgets.js';
+import { LONG_TASK_MS, REFERENCE_BENCHMARK } from './budgets.js';
 import { isOwnScript } from './servers.js';
 
 const WORK = new Set(['EvaluateScript', 'v8.compile', 'v8.compileModule', 'FunctionCall']);
 
-/** Milliseconds times `slowdown`: total, longest stretch, stretches of 50 ms and more; and whether it started at all. */
-export function ownWork(traceEvents, slowdown) {
-  const stretches = outermost(traceEvents.filter(isOwnWork));
-  const lengths = stretches.map((event) => ((event.tdur ?? event.dur) / 1000) * slowdown);
+/** The milliseconds of each stretch, times the throttle; and whether the script started at all. */
+export function ownWork(traceEvents, throttle) {
+  const events = outermost(traceEvents.filter(isOwnWork));
   return {
-    totalMs: lengths.reduce((sum, length) => sum + length, 0),
-    longestMs: Math.max(0, ...lengths),
-    longTasks: lengths.filter((length) => length >= LONG_TASK_MS).length,
-    hasStarted: stretches.some((event) => event.name === 'FunctionCall'),
+    stretches: events.map((event) => ((event.tdur ?? event.dur) / 1000) * throttle),
+    hasStarted: events.some((event) => event.name === 'FunctionCall'),
   };
+}
+
+/** The runs with their own work in total, at the longest, and in stretches of 50 ms and more. On a machine that is slower
+ *  than the reference (by the best index it reached) they count less, so that a limit in ms means the same everywhere. */
+export function atReferenceSpeed(runs) {
+  const factor = Math.min(1, Math.max(...runs.map((run) => run.benchmark)) / REFERENCE_BENCHMARK);
+  return runs.map((run) => {
+    const lengths = run.ownStretches.map((length) => length * factor);
+    return {
+      ...run,
+      ownMs: lengths.reduce((sum, length) => sum + length, 0),
+      ownLongestMs: Math.max(0, ...lengths),
+      ownLongTasks: lengths.filter((length) => length >= LONG_TASK_MS).length,
+    };
+  });
 }
 
 function isOwnWork(event) {
