@@ -153,7 +153,7 @@ async def test_a_key_needs_the_scope_and_its_own_site(api: RunningApi) -> None:
 
 async def test_a_form_leads_to_the_thanks_and_back_to_its_page(api: RunningApi) -> None:
     answer = await send_form(api, text="good", score="4", page="/a?b=c", category="")
-    assert (answer.status, answer.headers["Location"]) == (303, "/thanks?site=docs&page=%2Fa%3Fb%3Dc")
+    assert (answer.status, answer.headers["Location"]) == (303, "/thanks?site=docs&page=%2Fa")
     thanks = await api.ask("GET", answer.headers["Location"])
     assert thanks.status == 200
     assert b'href="https://docs.example/a"' in thanks.body
