@@ -2,7 +2,8 @@
 
 import asyncio
 import zlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
 from urllib.parse import parse_qsl
@@ -10,8 +11,8 @@ from urllib.parse import parse_qsl
 from aiohttp import web
 from pydantic import BaseModel, ValidationError
 
-from api.routing import RUNTIME
-from shared.errors import BodyTooLarge, FieldProblem, InvalidInput, UnsupportedBody
+from api.routing import ARRIVING, IN_FLIGHT, RUNTIME
+from shared.errors import BodyTooLarge, CannotStore, FieldProblem, InvalidInput, UnsupportedBody
 from shared.ingest.strict_json import check_text, parse_json, parse_json_fast
 
 JSON_TYPES = frozenset({"application/json", "text/plain", "application/octet-stream", ""})
@@ -35,12 +36,31 @@ async def _read_within(request: web.Request, limit: int, inflating: "Inflating |
     if inflating is None and request.content.is_eof():  # all of it is here
         return _bounded(request.content.read_nowait(), limit)
     try:
-        async with asyncio.timeout(request.app[RUNTIME].settings.server.body_timeout_seconds):
-            return await _read_bounded(request, limit, inflating)
+        with _waiting_for_body(request):
+            async with asyncio.timeout(request.app[RUNTIME].settings.server.body_timeout_seconds):
+                return await _read_bounded(request, limit, inflating)
     except TimeoutError:
         raise InvalidInput("The body did not arrive in time.") from None
     except (web.RequestPayloadError, asyncio.IncompleteReadError, ConnectionError):  # a sender who leaves is no error
         raise InvalidInput("The body was cut off.") from None
+
+
+@contextmanager
+def _waiting_for_body(request: web.Request) -> Iterator[None]:
+    """Who sends a byte a second takes no place of those who are served, but one of as many that may be waited for."""
+    server = request.app[RUNTIME].settings.server
+    in_flight, arriving = request.app[IN_FLIGHT], request.app[ARRIVING]
+    if arriving[0] >= server.max_arriving_bodies:
+        raise CannotStore("Too many requests at once. Please try again.")
+    in_flight[0] -= 1
+    arriving[0] += 1
+    try:
+        yield
+    finally:
+        in_flight[0] += 1
+        arriving[0] -= 1
+    if in_flight[0] > server.max_requests:
+        raise CannotStore("Too many requests at once. Please try again.")
 
 
 async def _read_bounded(request: web.Request, limit: int, inflating: "Inflating | None") -> bytes:
@@ -94,16 +114,15 @@ async def read_sdk_json(request: web.Request) -> Any:
     if encoding not in ("identity", "gzip"):
         raise UnsupportedBody("Of compressed bodies only gzip is taken here.")
     limit = server.sdk_body_limit_bytes
-    body = await _read_within(request, limit, Inflating(limit) if encoding == "gzip" else None)
+    body = await _read_within(request, limit, Inflating() if encoding == "gzip" else None)
     return parse_json_fast(body, server.body_depth)
 
 
 class Inflating:
-    """Inflates one gzip stream, never beyond a limit."""
+    """Inflates one gzip stream, never further than there is room."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self) -> None:
         self._inflater = zlib.decompressobj(wbits=GZIP_WINDOW)
-        self._limit = limit
 
     def feed(self, chunk: bytes, room: int) -> bytes:
         """At most one byte more than there is room for."""

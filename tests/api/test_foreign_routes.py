@@ -135,7 +135,7 @@ async def test_gzip_is_taken_with_a_key_and_a_bomb_is_not(api: RunningApi) -> No
     key = {**await api.make_key("events:write"), "Content-Encoding": "gzip"}
     good = gzip.compress(b'{"batch":[{"type":"track","event":"e","userId":"u","messageId":"m"}]}')
     assert (await api.ask("POST", "/v1/batch", good, key)).status == 200
-    bomb = gzip.compress(b"[" + b" " * 200_000_000)
+    bomb = gzip.compress(b"[" + b" " * 5_000_000)
     assert (await api.ask("POST", "/v1/batch", bomb, key)).status == 413
     assert (await api.ask("POST", "/v1/batch", good[:-4], key)).status == 400
     assert (await api.ask("POST", "/v1/batch", good + good, key)).status == 400
