@@ -68,8 +68,15 @@ def test_a_wrong_option_is_named(wrong: str, words: str) -> None:
     assert words in done.stdout, done.stderr
 
 
-def test_forwarding_needs_a_server(tmp_path: Path) -> None:
-    config = "{base: '/', adapter: undefined, security: {}, build: {assets: '_astro'}}"
+@pytest.mark.parametrize(
+    ("site", "words"),
+    [
+        ("adapter: undefined", '"forward" needs a server adapter'),
+        ("adapter: {name: 'x'}, trailingSlash: 'always'", '"forward" needs trailingSlash "ignore" or "never"'),
+    ],
+)
+def test_a_site_that_cannot_pass_requests_on_is_told(site: str, words: str) -> None:
+    config = f"{{base: '/', security: {{}}, build: {{assets: '_astro'}}, {site}}}"
     code = f"""
       const {{ hooks }} = make({{site: 'docs', collector: 'https://feedback.example.com', forward: true}});
       const nothing = () => {{}};
@@ -77,7 +84,7 @@ def test_forwarding_needs_a_server(tmp_path: Path) -> None:
       hooks['astro:config:setup']({{...setup, injectRoute: nothing}});
       try {{ hooks['astro:config:done']({{config: setup.config, logger: console}}); }}
       catch (error) {{ console.log(error.message); }}"""
-    assert '"forward" needs a server adapter' in run_node(code).stdout
+    assert words in run_node(code).stdout
 
 
 def test_a_plain_astro_site_below_a_path_gets_the_tag_and_its_policy_knows_the_inline_script() -> None:

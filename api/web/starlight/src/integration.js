@@ -97,6 +97,8 @@ function checkServer(options, config, logger) {
   if (!options.forward) return;
   if (!config.adapter)
     throw new Error('warroom-starlight: "forward" needs a server adapter, for example @astrojs/node; leave it out on a static site.');
+  if (config.trailingSlash === 'always')
+    throw new Error('warroom-starlight: "forward" needs trailingSlash "ignore" or "never": with "always" Astro redirects what pages send, and browsers lose it.');
   if (config.adapter.name === '@astrojs/node' && config.security.checkOrigin && !config.security.allowedDomains?.length)
     logger.warn('Set security.allowedDomains to the host names of this site: without it Astro refuses what its pages send.');
 }
