@@ -35,6 +35,7 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "cut_off": ("Cut off", "Warroom stopped while this was being stored. It may be in the store nevertheless."),
     "not_allowed": ("Key of another site", "The key that was shown belongs to another site."),
     "not_an_event": ("No event", "Another client's message that is no event, such as a trait of a user."),
+    "import": ("Not taken from an import", "Rows of an imported file that are no event; the import said which."),
     "unknown_site": ("Unknown site", "The tag names a site that is not configured."),
     "unreadable": ("Not readable", "A body that is no JSON or has no events; it counts as one."),
     "error": ("A fault of ours", "Something unexpected went wrong; the log says what."),
