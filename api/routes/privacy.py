@@ -1,4 +1,4 @@
-"""What is stored and why; export and erasure, by a server's key or by the consented id of the browser itself."""
+"""Export, erasure and report, by a server's key or by the consented id of the browser itself."""
 
 from typing import Annotated, Any, Literal
 
@@ -7,12 +7,9 @@ from pydantic import BaseModel, ConfigDict, Field, RootModel
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.authentication import address_of, current_key
-from api.rendering import render
 from api.request_body import parse_model, read_json
 from api.routes.prompts import ConsentedId, SiteKey
 from api.routing import PUBLIC, RUNTIME, Operation, Route, key_scope
-from api.visitor_texts import language_of
-from shared.config import Settings
 from shared.errors import CannotStore, FieldProblem, InvalidInput, LimitReached, NotAllowed, NotFound
 from shared.guard.principals import Principal
 from shared.guard.privacy import address_bucket
@@ -22,12 +19,10 @@ from shared.ingest.identities import find_identity
 from shared.runtime import Runtime
 from shared.store.models import Identity
 from shared.store.people import web_external_id
-from shared.texts import Texts
 
 TRIES_PER_HOUR = 20
 HOUR_SECONDS = 3600
 SCOPE = "privacy:write"
-RULES = ("once", "pause", "hours", "lapse", "snooze")
 NOTHING = "Nothing is stored about this person."
 
 
@@ -65,35 +60,10 @@ class ErasedAnswer(BaseModel):
     posts: int
 
 
-async def show_privacy(request: web.Request) -> web.Response:
-    runtime = request.app[RUNTIME]
-    language = runtime.texts.nearest(language_of(request))
-    lines = describe_rules(runtime.settings, runtime.texts, language)
-    return render("visitor/privacy.html", texts=runtime.texts.table(language), language=language, settings=lines)
-
-
-def describe_rules(settings: Settings, texts: Texts, language: str) -> list[str]:
-    """What the owner's settings mean for a visitor."""
-    rules = settings.prompts
-    if not rules.enabled:
-        return [texts.say(language, "privacy_rule_nobody")]
-    values: dict[str, object] = {
-        "after": rules.after_days,
-        "opt_in": rules.opt_in_days,
-        "pause": rules.pause_days,
-        "from": rules.hour_from,
-        "to": rules.hour_to,
-        "lapse": rules.lapse_days,
-        "snooze": rules.snooze_days,
-        "dismissals": rules.dismissals,
-    }
-    return [texts.say(language, f"privacy_rule_{rule}", None, **values) for rule in RULES]
-
-
 async def export_data(request: web.Request) -> web.StreamResponse:
     """Everything that is stored about one person."""
     runtime = request.app[RUNTIME]
-    _refuse_unsettled(runtime)
+    refuse_unsettled(runtime)
     platform, external_id, key = await _who(request)
     async with runtime.store.read() as session:
         person_id = await _person_id(session, platform, external_id, key)
@@ -136,7 +106,7 @@ async def _who(request: web.Request) -> tuple[str, str, Principal | None]:
     if key is not None and not key.has_scope(SCOPE):
         raise NotAllowed(f"This key lacks the scope {SCOPE}.")
     if key is None:
-        await _limit_tries(request)
+        await limit_tries(request.app[RUNTIME], address_of(request))
     wanted = parse_model(PersonRequest, await read_json(request))
     site = key.site if key else wanted.site
     if key is not None and wanted.platform is not None and wanted.external_id is not None:
@@ -149,15 +119,14 @@ async def _who(request: web.Request) -> tuple[str, str, Principal | None]:
     return "web", web_external_id(site, wanted.person), key
 
 
-def _refuse_unsettled(runtime: Runtime) -> None:
+def refuse_unsettled(runtime: Runtime) -> None:
     if not runtime.is_settled():
         raise CannotStore("Warroom is starting and first erases again who was erased. Please try again.")
 
 
-async def _limit_tries(request: web.Request) -> None:
+async def limit_tries(runtime: Runtime, address: str) -> None:
     """Nobody may try ids of strangers: a few tries an hour from one address."""
-    runtime = request.app[RUNTIME]
-    bucket = f"privacy:{address_bucket(runtime.instance_key, address_of(request))}"
+    bucket = f"privacy:{address_bucket(runtime.instance_key, address)}"
     now = runtime.clock.now()
     wait = await runtime.store.writer.run(lambda session: hit(session, bucket, TRIES_PER_HOUR, HOUR_SECONDS, now))
     if wait:
@@ -223,7 +192,6 @@ REPORT = Operation(
     },
 )
 ROUTES = [
-    Route("GET", "/privacy", show_privacy, PUBLIC),
     Route("POST", "/api/v1/privacy/export", export_data, PUBLIC, EXPORT),
     Route("POST", "/api/v1/privacy/erase", erase_data, PUBLIC, ERASE),
     Route("GET", "/api/v1/privacy/report", report_data, key_scope(SCOPE), REPORT),

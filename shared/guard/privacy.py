@@ -25,6 +25,7 @@ from shared.store.database import Store
 
 SALT_FILE = "salts.json"
 SALT_BYTES = 32
+SALT_HOURS = 48  # after the end of its day a salt lives no longer than this
 UNKNOWN = "unknown"
 SOCKET_ADDRESS = re.compile(r"(?:(?:[1-9]?\d|1\d\d|2[0-4]\d|25[0-5])(?:\.(?!$)|$)){4}", re.ASCII)
 Network = IPv4Network | IPv6Network
