@@ -16,7 +16,7 @@ from api.error_responses import (
 )
 from api.live_streams import STREAMS, LiveStreams, close_streams
 from api.routes import ALL_ROUTES
-from api.routing import ACCESS_RULES, RUNTIME, Access, access_of, add_routes, refuse_undeclared
+from api.routing import ACCESS_RULES, ARRIVING, IN_FLIGHT, RUNTIME, Access, access_of, add_routes, refuse_undeclared
 from shared.errors import CannotStore, NotAllowed, WarroomError
 from shared.guard.principals import ANONYMOUS
 from shared.runtime import Runtime
@@ -24,7 +24,6 @@ from shared.runtime import Runtime
 logger = logging.getLogger("warroom.access")
 
 Next = Callable[[web.Request], Awaitable[web.StreamResponse]]
-IN_FLIGHT: web.AppKey[list[int]] = web.AppKey("in_flight", list)
 COUNTED = ("intake", "key")  # routes whose use is counted, by route, status, time and key
 API_PREFIX = "/api/v1/"
 INTAKE_NAMES = {"/api/track": "/track", "/api/feedback": "/feedback"}
@@ -40,6 +39,7 @@ def make_app(runtime: Runtime) -> web.Application:
     app[RUNTIME] = runtime
     app[ACCESS_RULES] = {}
     app[IN_FLIGHT] = [0]
+    app[ARRIVING] = [0]
     app[KEYS_TOUCHED] = {}
     app[STREAMS] = LiveStreams()
     app.on_shutdown.append(close_streams)

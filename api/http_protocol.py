@@ -1,8 +1,12 @@
 """Answers to what is not HTTP: in our shape, with our headers, without a banner, a traceback or the sent bytes."""
 
 import asyncio
+import contextlib
 import logging
 import resource
+import socket
+from collections.abc import Callable
+from functools import partial
 from http import HTTPStatus
 
 from aiohttp import web
@@ -10,6 +14,8 @@ from aiohttp import web
 from api.error_responses import HEADERS, problem_response
 
 WANTED_DESCRIPTORS = 16_384
+UNREAD_MILLISECONDS = 20_000  # how long an answer may wait for a client that does not read it
+USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
 RESERVED_DESCRIPTORS = 128  # for the database, the bots, files and logs, whatever knocks at the door
 
 logger = logging.getLogger("warroom.http")
@@ -27,14 +33,34 @@ class QuietServer(web.Server):
     def __init__(self, made: web.Server, most: int) -> None:
         super().__init__(made.request_handler, request_factory=made.request_factory, **made._kwargs)
         self._most = most
+        self.make_handler: Callable[..., QuietHandler] = partial(QuietHandler, self)
 
     def __call__(self) -> web.RequestHandler:
-        return QuietHandler(self, loop=self._loop, **self._kwargs)
+        return self.make_handler(loop=self._loop, **self._kwargs)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
+        """When there are too many, the one that has kept us waiting longest goes; a new one only if all are at work."""
         super().connection_made(handler, transport)
+        _give_up_on_who_never_reads(transport)
         if len(self._connections) > self._most:
-            transport.abort()
+            waiting = (other for known, other in self._connections.items() if keeps_us_waiting(known))
+            next(waiting, transport).abort()
+
+
+def keeps_us_waiting(handler: web.RequestHandler) -> bool:
+    """Whether its sender has the next move: a request not complete, or an answer that is not read."""
+    if isinstance(handler, QuietHandler) and handler.is_at_work:
+        return False
+    request = handler._current_request
+    return request is None or handler._paused or not request._payload.is_eof()
+
+
+def _give_up_on_who_never_reads(transport: asyncio.Transport) -> None:
+    """Ends the connection when what we have sent is not taken; Linux counts a full window at the other side too."""
+    found = transport.get_extra_info("socket")
+    if found is not None and USER_TIMEOUT is not None and found.family in (socket.AF_INET, socket.AF_INET6):
+        with contextlib.suppress(OSError):  # it is gone already
+            found.setsockopt(socket.IPPROTO_TCP, USER_TIMEOUT, UNREAD_MILLISECONDS)
 
 
 def most_connections() -> int:
@@ -48,6 +74,11 @@ def most_connections() -> int:
 
 class QuietHandler(web.RequestHandler):
     """aiohttp's connection, but it neither logs nor repeats what a stranger got wrong."""
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it works past aiohttp, which then does not know of it."""
+        return False
 
     def handle_error(
         self,

@@ -12,6 +12,8 @@ from shared.guard.roles import ROLE_ORDER
 from shared.runtime import Runtime
 
 ROW_ID_CHARACTERS = 26
+IN_FLIGHT: web.AppKey[list[int]] = web.AppKey("in_flight", list)  # how many requests are handled now
+ARRIVING: web.AppKey[list[int]] = web.AppKey("arriving", list)  # how many bodies are waited for
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 RUNTIME: web.AppKey[Runtime] = web.AppKey("runtime", Runtime)
 

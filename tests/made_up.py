@@ -20,4 +20,5 @@ def tried(examples: int) -> settings:
 
 
 many_examples = tried(EXAMPLES)
+whole_bodies = tried(max(QUICK, EXAMPLES // 4))  # making one takes ten times as long
 some_examples = tried(max(QUICK, EXAMPLES // 10))  # of short functions with few ways through them

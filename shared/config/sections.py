@@ -44,6 +44,7 @@ class ServerSettings(Section):
     body_timeout_seconds: PositiveFloat
     sdk_body_limit_bytes: Positive
     max_requests: Positive
+    max_arriving_bodies: Positive
     keepalive_seconds: PositiveFloat
     shutdown_seconds: PositiveFloat
     demo: Literal["auto", "on", "off"]

@@ -1,6 +1,7 @@
 """What every answer of the HTTP edge has in common, and that nothing is reachable undeclared."""
 
 import asyncio
+import contextlib
 import json
 import logging
 
@@ -173,32 +174,63 @@ async def test_a_static_file_is_fetched_once(api: RunningApi) -> None:
     assert (await api.ask("HEAD", "/warroom.js")).status == 200
 
 
+async def start_slowly(api: RunningApi, body: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A request of which all but the end has been sent."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
+    head = f"POST /track HTTP/1.1\r\nHost: x\r\nUser-Agent: Mozilla/5.0 (X11) Chrome/1\r\nContent-Length: {len(body)}"
+    writer.write(head.encode() + b"\r\nConnection: close\r\n\r\n" + body[:-1])
+    await writer.drain()
+    return reader, writer
+
+
 class TestOverload:
     @pytest.fixture
     def server_settings(self) -> dict[str, object]:
-        return {"max_requests": 1, "body_timeout_seconds": 5}
+        return {"max_requests": 1, "max_arriving_bodies": 1, "body_timeout_seconds": 5}
 
-    async def test_more_requests_than_fit_are_told_to_come_back(self, api: RunningApi) -> None:
-        reader, writer = await asyncio.open_connection("127.0.0.1", api.port)
-        body = json.dumps({"site": "docs", "events": [make_event()]}).encode()
-        head = (
-            f"POST /track HTTP/1.1\r\nHost: x\r\nUser-Agent: Mozilla/5.0 (X11) Chrome/1\r\nContent-Length: {len(body)}"
-        )
-        writer.write(head.encode() + b"\r\nConnection: close\r\n\r\n" + body[:10])
-        await writer.drain()
+    async def test_more_requests_than_fit_are_told_to_come_back(
+        self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        from api import app as module
+        from api.server import serve
+
+        begun, go_on = asyncio.Event(), asyncio.Event()
+
+        async def wait(_request: web.Request) -> web.Response:
+            begun.set()
+            await go_on.wait()
+            return web.Response()
+
+        monkeypatch.setattr(module, "ALL_ROUTES", [*ALL_ROUTES, Route("GET", "/wait", wait, PUBLIC)])
+        async with serve(runtime), RunningApi(runtime) as api:
+            waiting = asyncio.create_task(api.ask("GET", "/wait"))
+            await begun.wait()
+            refused = await api.ask("GET", "/openapi.json")
+            assert refused.status == 503
+            assert refused.headers["Retry-After"] == "1"
+            assert (await api.ask("GET", "/healthz")).status == 200
+            go_on.set()
+            assert (await waiting).status == 200
+            assert (await api.ask("GET", "/openapi.json")).status == 200
+
+    async def test_who_sends_slowly_takes_nobodys_place(self, api: RunningApi) -> None:
+        bodies = [json.dumps({"site": "docs", "events": [make_event()]}).encode() for _ in range(2)]
+        reader, writer = await start_slowly(api, bodies[0])
+        for _ in range(20):
+            assert (await api.track(make_event())).status == 202
         refused = None
         for _ in range(200):  # until the slow one has arrived
-            refused = await api.ask("GET", "/openapi.json")
-            if refused.status == 503:
+            other, other_writer = await start_slowly(api, bodies[1])
+            with contextlib.suppress(TimeoutError):
+                refused = await asyncio.wait_for(other.readline(), 0.1)
+            other_writer.close()
+            if refused:
                 break
         assert refused is not None
-        assert refused.status == 503
-        assert refused.headers["Retry-After"] == "1"
-        assert (await api.ask("GET", "/healthz")).status == 200
-        writer.write(body[10:])
+        assert refused.startswith(b"HTTP/1.1 503")
+        writer.write(bodies[0][-1:])
         assert (await reader.read()).startswith(b"HTTP/1.1 202")
         writer.close()
-        assert (await api.ask("GET", "/openapi.json")).status == 200
 
 
 class TestOpenApi:

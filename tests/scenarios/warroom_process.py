@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -59,6 +60,7 @@ class WarroomProcess:
         self._clock_file.write_text("0")
         self._log = folder / "log.txt"
         self._process: subprocess.Popen[bytes] | None = None
+        self.descriptors: int | None = None  # how many the process may have open; the system's limit otherwise
         config_file = folder / "config.local.toml"
         config_file.write_text(to_toml({**config, "server": {"port": self.port, **config.get("server", {})}}))
         self.environment = {
@@ -90,6 +92,7 @@ class WarroomProcess:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
+                preexec_fn=self._limit_descriptors if self.descriptors else None,
             )
         return self._process.pid
 
@@ -97,6 +100,10 @@ class WarroomProcess:
     def pid(self) -> int:
         assert self._process is not None
         return self._process.pid
+
+    def _limit_descriptors(self) -> None:
+        assert self.descriptors is not None
+        resource.setrlimit(resource.RLIMIT_NOFILE, (self.descriptors, self.descriptors))
 
     async def leads(self) -> bool:
         """Whether it answers and leads."""
