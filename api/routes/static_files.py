@@ -12,7 +12,7 @@ from api.routing import PUBLIC, Route
 from shared.errors import NotFound
 
 FOLDER = Path(__file__).resolve().parents[1] / "web" / "static"
-AT_ROOT = ("warroom.js", "widget.js", "widget.css")
+AT_ROOT = ("warroom.js", "warroom-lite.js", "warroom-extras.js", "widget.js", "widget.css")
 MAX_AGE_SECONDS = 300
 
 

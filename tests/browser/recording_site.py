@@ -162,7 +162,7 @@ def _application(site: RecordingSite) -> web.Application:
     application.router.add_static("/static", WEB / "static")
     application.add_routes(
         [
-            *(web.get(f"/{name}", at_root) for name in ("warroom.js", "widget.js", "widget.css")),
+            *(web.get(f"/{name}", at_root) for name in ("warroom.js", "warroom-extras.js", "widget.js", "widget.css")),
             web.get("/demo", demo),
             web.get("/demo/{page}", demo),
             web.post("/demo/age", age),

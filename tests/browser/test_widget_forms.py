@@ -8,8 +8,8 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.browser.conftest import PageFactory, problems_of
-from tests.browser.recording_site import RecordingSite, make_page
-from tests.browser.widget_scene import NO_REASONS, VOTE, site, vote_no
+from tests.browser.recording_site import RecordingSite
+from tests.browser.widget_scene import NO_REASONS, VOTE, question_page, site, vote_no
 
 __all__ = ["site"]
 pytestmark = [
@@ -42,7 +42,7 @@ async def test_vote_reason_and_words_are_one_answer(browser_page_factory: PageFa
 async def test_reasons_follow_the_answer_and_nobody_votes_twice(
     browser_page_factory: PageFactory, site: RecordingSite
 ) -> None:
-    site.pages["/page"] = make_page(VOTE)
+    site.pages["/page"] = question_page(VOTE)
     page = await browser_page_factory()
     await page.goto(site.address + "/page")
     yes = page.get_by_role("button", name="Yes")
@@ -58,7 +58,7 @@ async def test_reasons_follow_the_answer_and_nobody_votes_twice(
 
 @pytest.mark.slow
 async def test_vote_that_failed_can_be_cast_again(browser_page_factory: PageFactory, site: RecordingSite) -> None:
-    site.pages["/page"] = make_page(VOTE)
+    site.pages["/page"] = question_page(VOTE)
     site.feedback_answers = [AWAY]
     page = await browser_page_factory()
     await page.goto(site.address + "/page")
@@ -120,7 +120,7 @@ async def test_what_was_typed_survives_a_reload_where_storage_is_allowed(
     browser_page_factory: PageFactory, site: RecordingSite
 ) -> None:
     for attributes, kept in (('data-prompts data-prompt-delay="1"', WORDS), ("", "")):
-        site.pages["/page"] = make_page(VOTE, attributes)
+        site.pages["/page"] = question_page(VOTE, attributes)
         page = await browser_page_factory()
         await page.goto(site.address + "/page")
         await page.get_by_role("button", name="No", exact=True).click()

@@ -7,8 +7,8 @@ from playwright.async_api import Route, expect
 
 from tests.browser.conftest import PageFactory, problems_of
 from tests.browser.newcomer_scene import DESK, PHONE
-from tests.browser.recording_site import POLICY, PROMPT, RecordingSite, make_page
-from tests.browser.widget_scene import AGREE, VOTE, fetched_by, open_question, site
+from tests.browser.recording_site import POLICY, PROMPT, RecordingSite
+from tests.browser.widget_scene import AGREE, VOTE, fetched_by, open_question, question_page, site
 
 __all__ = ["site"]
 pytestmark = [
@@ -22,7 +22,7 @@ STRICTEST = f"{POLICY}; require-trusted-types-for 'script'; trusted-types 'none'
 
 
 async def test_plain_visit_never_asks_for_the_widget(browser_page_factory: PageFactory, site: RecordingSite) -> None:
-    site.pages["/page"] = make_page(VOTE)
+    site.pages["/page"] = question_page(VOTE)
     page = await browser_page_factory(**DESK)
     paths = fetched_by(page)
     await page.goto(site.address + "/page")
@@ -82,7 +82,7 @@ BREAKAGES = {
 async def test_page_never_notices_what_is_broken(
     browser_page_factory: PageFactory, site: RecordingSite, broken: str
 ) -> None:
-    site.pages["/page"] = make_page(VOTE, 'data-prompts data-prompt-delay="1"')
+    site.pages["/page"] = question_page(VOTE, 'data-prompts data-prompt-delay="1"')
     site.prompt = PROMPT
     page = await browser_page_factory()
     await page.add_init_script(BREAKAGES[broken])

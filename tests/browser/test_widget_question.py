@@ -9,8 +9,8 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import PageFactory, problems_of
 from tests.browser.newcomer_scene import DESK, PHONE
-from tests.browser.recording_site import PROMPT, RecordingSite, make_page
-from tests.browser.widget_scene import AGREE, fetched_by, open_question, site, walk
+from tests.browser.recording_site import PROMPT, RecordingSite
+from tests.browser.widget_scene import AGREE, fetched_by, open_question, question_page, site, walk
 
 __all__ = ["site"]
 pytestmark = [
@@ -28,7 +28,7 @@ async def stored(page: Page) -> Any:
 
 
 async def test_agreeing_keeps_exactly_one_id(browser_page_factory: PageFactory, site: RecordingSite) -> None:
-    site.pages["/page"] = make_page(attributes="data-prompts")
+    site.pages["/page"] = question_page(attributes="data-prompts")
     page = await browser_page_factory()
     await page.goto(site.address + "/page")
     assert await stored(page) == {}
@@ -45,7 +45,7 @@ async def test_agreeing_keeps_exactly_one_id(browser_page_factory: PageFactory, 
 async def test_no_id_is_kept_where_it_may_not_be(
     browser_page_factory: PageFactory, site: RecordingSite, reason: str
 ) -> None:
-    page_text = make_page(attributes="" if reason == "no switch" else TAG)
+    page_text = question_page(attributes="" if reason == "no switch" else TAG)
     site.pages["/page"] = page_text.replace(
         "data-allow-automation", "" if reason == "driven" else "data-allow-automation"
     )
@@ -162,7 +162,7 @@ async def test_numbers_are_used_where_a_scale_has_no_words(
 
 async def test_question_waits_while_the_reader_types(browser_page_factory: PageFactory, site: RecordingSite) -> None:
     site.prompt = PROMPT
-    site.pages["/page"] = make_page('<textarea aria-label="Words"></textarea>', TAG)
+    site.pages["/page"] = question_page('<textarea aria-label="Words"></textarea>', TAG)
     page = await browser_page_factory()
     await page.goto(site.address + "/page")
     await page.focus("textarea")
@@ -177,7 +177,7 @@ async def test_question_waits_while_the_reader_types(browser_page_factory: PageF
 async def test_question_waits_until_the_step_is_done(browser_page_factory: PageFactory, site: RecordingSite) -> None:
     site.prompt = PROMPT
     step = '<section data-warroom-sequence="a" data-warroom-step="1" data-warroom-steps="2">Step one</section>'
-    site.pages["/page"] = make_page(step, TAG)
+    site.pages["/page"] = question_page(step, TAG)
     page = await browser_page_factory()
     await page.goto(site.address + "/page")
     await page.evaluate(AGREE)
@@ -200,7 +200,7 @@ async def test_reader_is_asked_once_in_a_page_load(browser_page_factory: PageFac
 async def test_visit_without_a_question_asks_the_server_once_and_shows_nothing(
     browser_page_factory: PageFactory, site: RecordingSite
 ) -> None:
-    site.pages["/page"] = make_page(attributes=TAG)
+    site.pages["/page"] = question_page(attributes=TAG)
     page = await browser_page_factory()
     paths = fetched_by(page)
     await page.goto(site.address + "/page")

@@ -10,6 +10,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.recording_site import PROMPT, RecordingSite, make_page, running_site
 
+EXTRAS = '<script defer src="/warroom-extras.js"></script>'  # fetches the widget when it is needed
 AGREE = "warroom.widget().then(() => warroomWidget.consent(true))"
 VOTE = """
 <form class="warroom-block warroom-helpful" method="post" action="/feedback" data-warroom-helpful>
@@ -35,6 +36,11 @@ async def site() -> AsyncIterator[RecordingSite]:
         yield running
 
 
+def question_page(body: str = "<p>Words.</p>", attributes: str = "") -> str:
+    """A page with the tags that a page with questions needs."""
+    return make_page(body, attributes, EXTRAS)
+
+
 def fetched_by(page: Page) -> list[str]:
     """The list that fills with the path of everything that the page asks for."""
     found: list[str] = []
@@ -45,7 +51,7 @@ def fetched_by(page: Page) -> list[str]:
 async def open_question(page: Page, site: RecordingSite, prompt: dict[str, Any] | None = None) -> None:
     """A page with a link and a field, a reader who agreed, and the question open; the focus is on the link."""
     site.prompt = prompt or PROMPT
-    site.pages["/page"] = make_page(
+    site.pages["/page"] = question_page(
         '<h1>Words</h1><p><a href="/blank" id="link">A link</a></p><input id="field" aria-label="Field">',
         'data-prompts data-prompt-delay="50"',
     )
