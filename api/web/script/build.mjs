@@ -11,11 +11,12 @@ import { minify } from "terser";
 
 const HERE = dirname(fileURLToPath(import.meta.url));
 const SOURCES = join(HERE, "src");
-const TARGET = "es2020";
+const TARGET = "es2021";
 const SCRIPTS = [
   { name: "warroom.js", source: "warroom.js", define: { FULL: "true" } },
   { name: "warroom-lite.js", source: "warroom.js", define: { FULL: "false" } },
-  { name: "widget.js", source: "widget.js", define: {} },
+  { name: "warroom-extras.js", source: "extras.js", define: {} },
+  { name: "widget.js", source: "widget.js", define: { STYLES: JSON.stringify(await buildStyle({ source: "widget.css" })) } },
 ];
 const STYLES = [{ name: "widget.css", source: "widget.css" }];
 
@@ -28,12 +29,12 @@ for (const style of STYLES) lay(style.name, await buildStyle(style));
 writeFileSync(process.argv[2] ? join(out, "manifest.json") : join(HERE, "manifest.json"), `${JSON.stringify(manifest, null, 2)}\n`);
 console.table(manifest.files, ["bytes", "gzip", "brotli"]);
 
+// Whatever goes wrong at the top of a file, the page does not hear of it.
 async function buildScript({ source, define }) {
-  const bundled = await bundle(source, { define, format: "iife", minifySyntax: true });
-  const minified = await minify(bundled, {
-    ecma: 2020, toplevel: true, format: { comments: false },
-    compress: { passes: 4, unsafe_arrows: true, unsafe_methods: true, booleans_as_integers: false, hoist_props: true },
-    mangle: { toplevel: true },
+  const bundled = await bundle(source, { define, format: "esm", minifySyntax: true });
+  const minified = await minify(`try{(()=>{${bundled}})()}catch{}`, {
+    ecma: 2020, toplevel: true, format: { comments: false }, mangle: { toplevel: true },
+    compress: { passes: 4, unsafe: true, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, hoist_props: true },
   });
   return minified.code;
 }

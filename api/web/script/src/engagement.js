@@ -1,0 +1,32 @@
+// How long a view was visible and used, and how deep it was scrolled.
+import { record, unsent } from "./beacon.js";
+import { settle } from "./elements.js";
+import { doc, root } from "./tag.js";
+
+const IDLE_MS = 3e4; // without a sign of life, time stops counting after this
+const LEAST_MS = 99; // leaving is announced twice, some milliseconds apart
+
+export let last; // sign of life; 0 while the page is hidden, as a prerendered one is
+let engaged, depth;
+
+export const startTime = () => { engaged = depth = 0; };
+
+export const noticeLife = () => {
+  const now = performance.now();
+  if (last) engaged += Math.min(now - last, IDLE_MS);
+  last = doc.hidden ? 0 : now;
+};
+
+// Called in scroll handlers and observers only, where the layout is clean: these reads cost nothing there.
+export const measure = () => {
+  depth = Math.max(depth, Math.min(1, (scrollY + innerHeight) / root.scrollHeight));
+  settle();
+};
+
+export const reportEngagement = () => {
+  if (engaged > LEAST_MS) {
+    const percent = 100 * depth + 0.5 | 0;
+    record("engagement", { engaged_ms: engaged | 0, scroll_percent: percent, ...(FULL && { props: { unsent } }) });
+  }
+  engaged = 0;
+};

@@ -1,0 +1,19 @@
+// Mistakes of the page's own scripts: at most five kinds between two reports, the rest is counted in the fifth.
+import { record } from "./beacon.js";
+
+let errors = [];
+
+export const noticeError = ({ message, filename, lineno, reason }) => {
+  message ||= reason; // files that did not load have neither
+  if (message) {
+    message = (message + "").slice(0, 200);
+    const known = errors.find((error) => error.message == message) || errors[4];
+    if (known) known.count++;
+    else errors.push({ message, source: filename?.split(/[?#]/)[0], line: lineno, count: 1 });
+  }
+};
+
+export const reportErrors = () => {
+  errors.map((props) => record("script_error", { props }));
+  errors = [];
+};

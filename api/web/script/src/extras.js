@@ -1,0 +1,53 @@
+// What did not fit into the core: copies of code, downloads, site search, finishing a step by a button, and fetching the
+// widget when it is needed. A second tag, after the core's: <script defer src="…/warroom-extras.js"></script>
+import { selectorOf } from "./selector.js";
+import { guard, listen } from "./listening.js";
+
+const FILE = /\.(pdf|zip|t?gz|bz2|xz|7z|rar|exe|dmg|pkg|msi|deb|rpm|apk|iso|jar|whl|gem|csv|tsv|xlsx?|docx?|pptx?|od[tsp]|epub|mp[34]|wav|mov|svgz|ttf|otf|woff2?)$/i;
+const COPY_BUTTONS = "pre button,.copy,button[class*=copy i]"; // Starlight, Docusaurus, MkDocs, VitePress
+const QUESTION_MS = 1e4;
+const address = new URL("widget.js", document.currentScript.src);
+const { dataset: options } = document.querySelector("script[data-site]");
+const { warroom } = window;
+let widget;
+
+if (warroom.widget) throw 0; // included twice
+
+warroom.widget = () => (widget ||= import(address).catch(() => {}));
+
+listen("click auxclick", ({ target, button }) => {
+  if (button > 1) return;
+  const link = target.closest("a[href]");
+  const copy = target.closest(COPY_BUTTONS);
+  const step = target.closest("[data-warroom-done]")?.closest("[data-warroom-step]");
+  const file = link && (link.download || (FILE.test(link.pathname) && link.pathname));
+  if (file) warroom.who.record("file_download", { target: file, props: { element: selectorOf(link) } });
+  if (copy) noteCopy(copy);
+  if (step) step.dataset.warroomDone = "";
+});
+
+listen("copy", ({ target }) => {
+  const block = target.closest("pre,code");
+  if (block) noteCopy(block);
+});
+
+if (options.search)
+  listen("change", ({ target }) => {
+    if (target.matches(options.search) && target.value) warroom("site_search", { term: target.value.slice(0, 99) });
+  });
+
+// The form waits for the widget, which answers in place; without the widget it is sent as the plain form it is.
+listen("submit", (event) => {
+  const form = event.target;
+  const { submitter } = event;
+  if (widget || window.warroomWidget || !form.matches("[data-warroom-form],[data-warroom-helpful],[data-warroom-survey]")) return;
+  event.preventDefault();
+  event.stopImmediatePropagation();
+  warroom.widget().then(guard(() => form.requestSubmit(submitter)));
+});
+
+if ("prompts" in options) setTimeout(warroom.widget, options.promptDelay || QUESTION_MS);
+
+function noteCopy(element) {
+  warroom("code_copy", { element: selectorOf(element) });
+}

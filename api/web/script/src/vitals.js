@@ -1,0 +1,66 @@
+// LCP, INP, CLS, FCP and TTFB with the element to blame, told once in a view when it is left.
+// LCP, FCP and TTFB belong to the load (LCP also to a return from the back/forward cache), CLS and INP to the view.
+import { page, record, view } from "./beacon.js";
+import { selectorOf } from "./selector.js";
+import { last } from "./engagement.js";
+import { guard } from "./listening.js";
+import { doc } from "./tag.js";
+
+const hasPaint = !doc.hidden == !doc.prerendering; // not when first opened in the background
+
+let vitals;             // by metric; 0 when they are told
+let viewStart;
+let sum, windowStart, lastShift;
+
+const measured = (metric, value, element) => {
+  vitals[metric] = { metric, value: Math.max(0, 1e3 * value | 0) / 1e3, element: element && selectorOf(element) };
+};
+
+export const watchVitals = () => {
+  const [{ activationStart = 0, responseStart }] = performance.getEntriesByType("navigation");
+  const firstView = hasPaint && view;
+  const noticePaint = ({ name, startTime, element }) => { // after first-paint comes first-contentful-paint
+    if (view == firstView) measured(name ? "FCP" : "LCP", startTime - activationStart, element);
+  };
+  const actions = {
+    paint: noticePaint,
+    "largest-contentful-paint": noticePaint,
+    "layout-shift": noticeShift,
+    event: noticeInteraction,
+    "first-input": noticeInteraction,
+  };
+  measured("TTFB", responseStart - activationStart);
+  PerformanceObserver.supportedEntryTypes.map((type) => actions[type]
+    && new PerformanceObserver(guard((list) => list.getEntries().map(actions[type]))).observe({ type, buffered: true, durationThreshold: 40 }));
+};
+
+export const startVitals = () => {
+  viewStart = page && last;
+  vitals = {};
+  lastShift = 0;
+  if (window.LayoutShift) measured("CLS", 0);
+};
+
+export const noticeRestored = () => requestAnimationFrame(() => measured("LCP", performance.now() - viewStart));
+
+const noticeInteraction = ({ interactionId, startTime, duration, target }) => {
+  if (interactionId && !(startTime < viewStart || duration < vitals.INP?.value)) measured("INP", duration, target);
+};
+
+// Shifts count in windows with gaps below a second, of five seconds at most; the worst window is the value.
+const noticeShift = ({ hadRecentInput, startTime, value, sources }) => {
+  if (!hadRecentInput) {
+    if (!(startTime - lastShift < 1e3 && startTime - windowStart < 5e3)) {
+      sum = 0;
+      windowStart = startTime;
+    }
+    lastShift = startTime;
+    sum += value;
+    if (sum > vitals.CLS.value) measured("CLS", sum, sources[0]?.node);
+  }
+};
+
+export const reportVitals = () => {
+  Object.values(vitals).map((props) => record("web_vital", { props }));
+  vitals = 0;
+};
