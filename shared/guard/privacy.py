@@ -100,6 +100,8 @@ async def _remove_old_rows(session: AsyncSession, oldest: Mapping[str, date], ot
     removed = await dialect.remove_salts_before(session, others)
     for site, day in sorted(oldest.items()):
         removed += await dialect.remove_salts_before(session, day, site)
+    if removed:
+        await dialect.rewrite_salts(session)
     return removed
 
 

@@ -193,3 +193,13 @@ async def remove_salts_before(session: AsyncSession, oldest: date, site: str | N
         del values["site"]
     removed = await session.execute(text(statement), values)
     return int(removed.rowcount)  # type: ignore[attr-defined]
+
+
+async def rewrite_salts(session: AsyncSession) -> None:
+    """Puts what is left into a new file: a deleted row stays in the old one until it happens to be overwritten."""
+    await session.execute(text("LOCK TABLE visitor_salt IN ACCESS EXCLUSIVE MODE"))
+    left = (await session.execute(text("SELECT site, local_day, salt FROM visitor_salt"))).mappings().all()
+    await session.execute(text("TRUNCATE visitor_salt"))
+    if left:
+        insert = text("INSERT INTO visitor_salt (site, local_day, salt) VALUES (:site, :local_day, :salt)")
+        await session.execute(insert, [dict(row) for row in left])

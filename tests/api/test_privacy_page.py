@@ -49,7 +49,7 @@ def test_every_retention_setting_shows(make: Make, setting: str) -> None:
 def test_one_day_and_for_ever_are_said_as_people_say_them(make: Make) -> None:
     said = words(make(retention={"event_days": 1, "rollup_days": 0}))
     assert "step by step: 1 day\n" in said
-    assert "nobody can be found in: until it is erased" in said
+    assert "nobody can be found in: as long as this installation runs" in said
 
 
 @pytest.mark.parametrize(
