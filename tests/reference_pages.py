@@ -264,7 +264,33 @@ def _walk_operator_commands(command: Any, prefix: str) -> Iterator[CommandLine]:
         yield CommandLine(prefix + name, (child.help or "").strip(), " ".join(shown))
 
 
+def data_page() -> str:
+    """Every column of every table, as the data map has it."""
+    from shared.guard.data_map import DATA_MAP
+
+    settings = load_settings({"WARROOM_CONFIG_FILE": os.devnull})
+    parts = [
+        "# Data\n",
+        "Every column of every table. **Erasing**: `erase` goes with the person's row, `empty` is emptied in a row "
+        "that stays, `keep` stays. **Handed out**: whether an export of a person has it. How long rows stay is set "
+        "in `[retention]`.\n",
+    ]
+    for name, rule in sorted(DATA_MAP.items()):
+        days = getattr(settings.retention, rule.kept_for, None)
+        kept = rule.kept_for
+        if days is not None:
+            kept = f"`retention.{rule.kept_for}`, {f'{days} days' if days else 'for ever'}"
+        rows = (
+            (code(column), one.fate.value, "yes" if one.exported else "no", one.holds)
+            for column, one in rule.columns.items()
+        )
+        parts.append(f"## {name}\n\n{rule.holds[:1].upper()}{rule.holds[1:]}. Kept: {kept}.\n")
+        parts.append(table(("column", "erasing", "handed out", "holds"), rows))
+    return "\n".join(parts)
+
+
 PAGES: dict[str, Callable[[], str]] = {
+    "data.md": data_page,
     "settings.md": settings_page,
     "events.md": events_page,
     "kpis.md": kpis_page,
