@@ -96,7 +96,8 @@ def test_a_plain_astro_site_below_a_path_gets_the_tag_and_its_policy_knows_the_i
     assert 'data-api="https://feedback.example.com"' in tag[3]
     assert 'data-language="en &quot;UK&quot;"' in tag[3]
     assert (built / tag[2]).read_bytes() == (PACKAGE.parent / "static" / "warroom.js").read_bytes()
-    assert {path.name for path in (built / tag[2]).parent.iterdir()} >= {"docs.js", "widget.js", "widget.css"}
+    assert {path.name for path in (built / tag[2]).parent.iterdir()} >= {"docs.js", "docs-extras.js", "widget.js"}
+    assert f'<script defer src="{tag[1].replace(".js", "-extras.js")}"></script>' in head
     hash_of_snippet = run_node("console.log((await import('" + str(PACKAGE) + "/index.js')).EXPERIMENT_SNIPPET_HASH)")
     assert hash_of_snippet.stdout.strip() in html.unescape(head)
     assert '<script data-e="lead:2" data-k="sessionStorage">' in head

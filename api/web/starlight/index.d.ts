@@ -27,6 +27,11 @@ export interface WarroomOptions {
   forward?: boolean | ForwardOptions;
   /** `lite` leaves out vitals, errors and click positions. Default: `full`. */
   script?: 'full' | 'lite';
+  /**
+   * The second file: code copies, downloads, site search, and the widget that answers in place. Default: true. With `src`
+   * it is the address of that file, or left out.
+   */
+  extras?: boolean | string;
   /** The file name of the script in the built site. Default: `warroom.js`. */
   name?: `${string}.js`;
   /** The address of a script that is hosted elsewhere; nothing is copied into the site then. */

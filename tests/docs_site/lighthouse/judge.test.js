@@ -21,7 +21,7 @@ test('equal runs hold every limit', () => {
 });
 
 for (const [fields, words] of [
-  [{ hasRun: false }, /did not run/], [{ ownBytes: 3100 }, /own bytes/], [{ ownRequests: ['a', 'b', 'c'] }, /own requests/],
+  [{ hasRun: false }, /did not run/], [{ ownBytes: 4300 }, /own bytes/], [{ ownRequests: ['a', 'b', 'c', 'd'] }, /own requests/],
   [{ ownMs: 41 }, /own script ms/], [{ ownLongestMs: 17 }, /longest own/], [{ ownLongTasks: 1 }, /long tasks/],
   [{ cls: 0.01 }, /layout shift/], [{ failing: ['errors-in-console'] }, /errors-in-console/],
 ]) test(`two pairs are enough to refuse ${JSON.stringify(fields)}`, () => {

@@ -5,7 +5,7 @@ import lighthouse, { desktopConfig } from 'lighthouse';
 import puppeteer from 'puppeteer-core';
 import { CATEGORIES } from './budgets.js';
 import { ownWork } from './own_work.js';
-import { isOwn, isOwnScript, OWN_SCRIPT } from './servers.js';
+import { isOwn, isOwnScript, OWN_FILE } from './servers.js';
 
 const FLAGS = [
   '--headless=new', '--no-sandbox', '--disable-gpu', '--disable-dev-shm-usage', '--disable-quic', '--no-first-run',
@@ -65,7 +65,7 @@ function summarize({ lhr, artifacts }) {
 
 /** A forced reflow is the page's own, now and then, also without the script: it counts where the script is named. */
 function isFailing({ id, score, scoreDisplayMode, details }) {
-  if (id === 'forced-reflow-insight' && !OWN_SCRIPT.test(JSON.stringify(details ?? ''))) return false;
+  if (id === 'forced-reflow-insight' && !OWN_FILE.test(JSON.stringify(details ?? ''))) return false;
   if (score === null || ['informative', 'manual', 'notApplicable', 'error'].includes(scoreDisplayMode)) return false;
   return scoreDisplayMode === 'binary' ? score < 1 : score < 0.9;
 }

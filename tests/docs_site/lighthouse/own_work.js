@@ -1,6 +1,6 @@
 // What the script itself costs on the main thread, from a trace: the thread's clock in every outermost event of its URL.
 import { LONG_TASK_MS, REFERENCE_BENCHMARK } from './budgets.js';
-import { isOwnScript } from './servers.js';
+import { isOwnFile } from './servers.js';
 
 const WORK = new Set(['EvaluateScript', 'v8.compile', 'v8.compileModule', 'FunctionCall']);
 
@@ -31,7 +31,7 @@ export function atReferenceSpeed(runs) {
 function isOwnWork(event) {
   if (event.ph !== 'X' || !WORK.has(event.name)) return false;
   const url = event.args?.data?.url ?? event.args?.fileName ?? '';
-  return URL.canParse(url) && isOwnScript(url);
+  return URL.canParse(url) && isOwnFile(url);
 }
 
 function outermost(events) {

@@ -6,7 +6,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { brotliCompressSync, constants } from 'node:zlib';
-import { PAIRS_FOR_PERFORMANCE, SCRIPT_BYTES } from './budgets.js';
+import { OWN_REQUESTS, PAIRS_FOR_PERFORMANCE, SCRIPT_BYTES } from './budgets.js';
 import { judge } from './judge.js';
 import { runLighthouse, visitPlainly } from './measure.js';
 import { atReferenceSpeed } from './own_work.js';
@@ -101,7 +101,7 @@ async function proveItSends(servers, chromePath) {
   const broken = [];
   if (beacons.length !== 1) broken.push(`a plain visit sent ${beacons.length} beacons instead of one`);
   if (beacons.some(({ at }) => at < loadedAt)) broken.push('a beacon was sent before the page had loaded');
-  if (requests.length !== 2) broken.push(`a plain visit made these requests instead of script and beacon: ${requests.join(' ')}`);
+  if (requests.length !== OWN_REQUESTS) broken.push(`a plain visit made these requests instead of script, extras and beacon: ${requests.join(' ')}`);
   return broken;
 }
 

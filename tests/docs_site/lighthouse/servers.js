@@ -7,6 +7,7 @@ import { brotliCompressSync, constants } from 'node:zlib';
 const COLLECTOR_IN_BUILD = 'http://127.0.0.1:9';
 const SAME_ORIGIN_PATH = '/feedback-box';
 export const OWN_SCRIPT = /\/_astro\/w\.[0-9a-f]{8}\/warroom\.js/;
+export const OWN_FILE = /\/_astro\/w\.[0-9a-f]{8}\//;
 const TYPES = {
   '.html': 'text/html; charset=utf-8', '.js': 'text/javascript; charset=utf-8', '.css': 'text/css; charset=utf-8',
   '.svg': 'image/svg+xml', '.json': 'application/json', '.txt': 'text/plain; charset=utf-8', '.xml': 'application/xml',
@@ -47,11 +48,15 @@ export async function startServers(builds) {
 /** Whether a request is one of ours, by its address. */
 export function isOwn(url) {
   const { pathname } = new URL(url);
-  return isOwnScript(url) || pathname.endsWith('/track') || pathname.endsWith('/warroom.js');
+  return isOwnFile(url) || pathname.endsWith('/track') || pathname.endsWith('/warroom.js');
 }
 
 export function isOwnScript(url) {
   return OWN_SCRIPT.test(new URL(url).pathname);
+}
+
+export function isOwnFile(url) {
+  return OWN_FILE.test(new URL(url).pathname);
 }
 
 function docsSite(kind) {

@@ -1,7 +1,7 @@
 // The Astro integration: hands the options to components and endpoints, copies the script files, adds the endpoints.
 import { EXPERIMENT_SNIPPET_HASH, experimentStyles } from './experiments.js';
 import { readOptions } from './options.js';
-import { readScriptFiles, scriptFolder, serveScriptFiles, writeScriptFiles } from './script_files.js';
+import { extrasName, readScriptFiles, scriptFolder, serveScriptFiles, writeScriptFiles } from './script_files.js';
 import { headEntries, headHtml } from './tag.js';
 
 const MODULE = 'virtual:warroom';
@@ -46,9 +46,13 @@ export function makePlan(options, files, config, command) {
     folder,
     address,
     feedbackAction: `${api}/feedback`,
-    entries: headEntries(options, options.src ?? `${address}/${options.name}`, api),
+    entries: headEntries(options, options.src ?? `${address}/${options.name}`, extrasAddress(options, address), api),
     isOn: options.enabled && (command !== 'dev' || options.dev),
   };
+}
+
+function extrasAddress({ extras, name }, address) {
+  return extras === true ? `${address}/${extrasName(name)}` : extras;
 }
 
 function viteSettings(options, plan) {

@@ -1,7 +1,7 @@
 // Checks the options once, names everything that is wrong, and fills in what is missing.
 
 const KNOWN = new Set([
-  'site', 'collector', 'forward', 'script', 'name', 'src', 'integrity', 'attributes', 'prompts', 'helpful',
+  'site', 'collector', 'forward', 'script', 'extras', 'name', 'src', 'integrity', 'attributes', 'prompts', 'helpful',
   'experiments', 'keepVariants', 'enabled', 'dev',
 ]);
 const FORWARD_DEFAULTS = { path: '/api', timeoutMs: 3000, bodyLimitBytes: 65_536 };
@@ -21,6 +21,7 @@ export function readOptions(given) {
     collector: new URL(options.collector).origin,
     forward: options.forward ? { ...FORWARD_DEFAULTS, ...(options.forward === true ? {} : options.forward) } : null,
     script: options.script ?? 'full',
+    extras: options.extras ?? !options.src,
     name: options.name ?? 'warroom.js',
     src: options.src ?? null,
     integrity: options.integrity ?? null,
@@ -50,8 +51,9 @@ function isHttpAddress(text) {
   return typeof text === 'string' && URL.canParse(text) && /^https?:$/.test(new URL(text).protocol);
 }
 
-function problemsOfChoices({ script, name, keepVariants, attributes }) {
+function problemsOfChoices({ script, src, extras, name, keepVariants, attributes }) {
   const problems = [];
+  if (src ? extras === true : typeof extras === 'string') problems.push('"extras" is an address when "src" is one, else true or false');
   if (script !== undefined && !['full', 'lite'].includes(script)) problems.push('"script" is "full" or "lite"');
   if (name !== undefined && !/^[\w-]+\.js$/.test(name)) problems.push('"name" is a file name that ends in .js');
   if (keepVariants !== undefined && !STORES.includes(keepVariants)) problems.push(`"keepVariants" is ${STORES.join(' or ')}`);

@@ -8,16 +8,22 @@ const REPOSITORY = new URL('../../static/', import.meta.url);
 const PACKED = new URL('../script-files/', import.meta.url); // in the npm package, away from the repository
 const FILE = /^(warroom(-[a-z]+)?\.js|widget\.(js|css))$/;
 const CORE = { full: 'warroom.js', lite: 'warroom-lite.js' };
+const EXTRAS = 'warroom-extras.js';
 export const TYPES = { js: 'text/javascript; charset=utf-8', css: 'text/css; charset=utf-8' };
 
-/** Name → content of the files that a site needs; the core script under the name the options give it. */
-export function readScriptFiles({ script, name }) {
+/** Name → content of the files that a site needs; the scripts under the name the options give them. */
+export function readScriptFiles({ script, extras, name }) {
   const folder = sourceFolder();
   const core = CORE[script];
-  const others = Object.values(CORE).filter((file) => file !== core);
+  const others = [...Object.values(CORE), ...(extras ? [] : [EXTRAS])].filter((file) => file !== core);
+  const given = { [core]: name, [EXTRAS]: extrasName(name) };
   const names = readdirSync(folder).filter((file) => FILE.test(file) && !others.includes(file));
   if (!names.includes(core)) throw new Error(`warroom-starlight: ${core} is missing in ${folder.pathname}.`);
-  return new Map(names.sort().map((file) => [file === core ? name : file, readFileSync(new URL(file, folder))]));
+  return new Map(names.sort().map((file) => [given[file] ?? file, readFileSync(new URL(file, folder))]));
+}
+
+export function extrasName(name) {
+  return name.replace(/\.js$/, '-extras.js');
 }
 
 export function sourceFolder() {

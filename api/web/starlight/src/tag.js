@@ -2,9 +2,10 @@
 import { EXPERIMENT_SNIPPET, snippetAttributes } from './experiments.js';
 
 /** Starlight's form of a head: [{ tag, attrs, content }]. */
-export function headEntries(options, src, api) {
+export function headEntries(options, src, extras, api) {
   const chooser = snippetAttributes(options);
   const entries = [{ tag: 'script', attrs: tagAttributes(options, src, api) }];
+  if (extras) entries.push({ tag: 'script', attrs: { defer: true, src: extras } }); // after the core, which it builds on
   if (chooser) entries.unshift({ tag: 'script', attrs: chooser, content: EXPERIMENT_SNIPPET });
   return entries;
 }
