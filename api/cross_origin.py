@@ -20,6 +20,7 @@ ALLOWED_HEADERS = ", ".join(
         "x-umami-hostname",
     ]
 )
+OPEN_HEADERS = {"Access-Control-Allow-Origin": "*", "Cross-Origin-Resource-Policy": "cross-origin"}
 METHODS = "GET, POST, OPTIONS"
 
 
@@ -39,15 +40,14 @@ def answer_preflight(request: web.Request) -> web.Response | None:
 def add_cors(request: web.Request, response: web.StreamResponse) -> None:
     """Never with credentials."""
     if request.path in ANY_ORIGIN:
-        response.headers["Access-Control-Allow-Origin"] = "*"
+        response.headers.update(OPEN_HEADERS)
     elif request.path.startswith(SITE_ORIGINS):
         response.headers["Vary"] = "Origin"
         origin = request.headers.get("Origin")
         if origin and is_site_origin(request, origin):
             response.headers["Access-Control-Allow-Origin"] = origin
             response.headers["Access-Control-Expose-Headers"] = "Retry-After"
-    if "Access-Control-Allow-Origin" in response.headers:
-        response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
+            response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
 
 
 def is_site_origin(request: web.Request, origin: str, site_key: str | None = None) -> bool:

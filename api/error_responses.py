@@ -1,6 +1,7 @@
 """Errors as answers, and what every answer carries: one place translates, one place sets headers."""
 
 import logging
+from functools import lru_cache
 from html import escape
 from typing import Any
 from urllib.parse import quote
@@ -65,9 +66,14 @@ def problem_response(status: int, title: str, detail: str, **more: Any) -> web.R
 
 def error_response(request: web.Request, error: WarroomError) -> web.Response:
     """The answer to a domain error: a page for people in the dashboard, a problem document elsewhere."""
-    status, title = status_of(error)
     if is_page(request):
-        return _page_answer(request, error, status, title)
+        return _page_answer(request, error, *status_of(error))
+    return problem_of(error)
+
+
+def problem_of(error: WarroomError) -> web.Response:
+    """The problem document of a domain error."""
+    status, title = status_of(error)
     more: dict[str, Any] = {}
     if isinstance(error, InvalidInput) and error.problems:
         more["errors"] = [{"field": problem.field, "reason": problem.reason} for problem in error.problems]
@@ -129,12 +135,22 @@ def http_error_response(request: web.Request, error: web.HTTPException) -> web.S
 
 def internal_error_response(request: web.Request) -> web.Response:
     """The last resort: an id that leads to the log, and nothing of what happened."""
-    reference = random_uuid()[:8]
-    logger.exception("unhandled error %s in %s", reference, _route_name(request))
-    sentence = f"Something went wrong on our side (reference {reference}). Nothing was lost; please try again."
+    reference, sentence = _log_unhandled(_route_name(request))
     if is_page(request):
         return plain_page(500, "Error", sentence)
     return problem_response(500, "Error", sentence, reference=reference)
+
+
+def internal_problem(route: str) -> web.Response:
+    """As `internal_error_response`, for a route that has no pages."""
+    reference, sentence = _log_unhandled(route)
+    return problem_response(500, "Error", sentence, reference=reference)
+
+
+def _log_unhandled(route: str) -> tuple[str, str]:
+    reference = random_uuid()[:8]
+    logger.exception("unhandled error %s in %s", reference, route)
+    return reference, f"Something went wrong on our side (reference {reference}). Nothing was lost; please try again."
 
 
 def _route_name(request: web.Request) -> str:
@@ -142,12 +158,17 @@ def _route_name(request: web.Request) -> str:
     return resource.canonical if resource is not None else "an unknown address"
 
 
+@lru_cache(maxsize=4)
+def headers_of(base_url: str) -> dict[str, str]:
+    """What every answer carries; with https also that the browser shall stay with it."""
+    secure = {"Strict-Transport-Security": "max-age=31536000"} if base_url.startswith("https://") else {}
+    return HEADERS | secure
+
+
 async def add_headers(request: web.Request, response: web.StreamResponse) -> None:
     """Every answer, also of errors and static files, carries these."""
-    for name, value in HEADERS.items():
+    for name, value in headers_of(request.app[RUNTIME].settings.base_url).items():
         response.headers.setdefault(name, value)
     response.headers.pop("Server", None)
-    if request.app[RUNTIME].settings.base_url.startswith("https://"):
-        response.headers.setdefault("Strict-Transport-Security", "max-age=31536000")
     if request.path.startswith((DASHBOARD, "/api/v1")) and "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"

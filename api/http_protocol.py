@@ -1,10 +1,8 @@
 """Answers to what is not HTTP: in our shape, with our headers, without a banner, a traceback or the sent bytes."""
 
 import asyncio
-import contextlib
 import logging
 import resource
-import socket
 from collections.abc import Callable
 from functools import partial
 from http import HTTPStatus
@@ -14,8 +12,7 @@ from aiohttp import web
 from api.error_responses import HEADERS, problem_response
 
 WANTED_DESCRIPTORS = 16_384
-UNREAD_MILLISECONDS = 20_000  # how long an answer may wait for a client that does not read it
-USER_TIMEOUT: int | None = getattr(socket, "TCP_USER_TIMEOUT", None)  # Linux has it
+UNREAD_SECONDS = 20.0  # how long an answer may wait for a client that does not read on
 RESERVED_DESCRIPTORS = 128  # for the database, the bots, files and logs, whatever knocks at the door
 
 logger = logging.getLogger("warroom.http")
@@ -41,7 +38,6 @@ class QuietServer(web.Server):
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
         """When there are too many, the one that has kept us waiting longest goes; a new one only if all are at work."""
         super().connection_made(handler, transport)
-        _give_up_on_who_never_reads(transport)
         if len(self._connections) > self._most:
             waiting = (other for known, other in self._connections.items() if keeps_us_waiting(known))
             next(waiting, transport).abort()
@@ -55,14 +51,6 @@ def keeps_us_waiting(handler: web.RequestHandler) -> bool:
     return request is None or handler._paused or not request._payload.is_eof()
 
 
-def _give_up_on_who_never_reads(transport: asyncio.Transport) -> None:
-    """Ends the connection when what we have sent is not taken; Linux counts a full window at the other side too."""
-    found = transport.get_extra_info("socket")
-    if found is not None and USER_TIMEOUT is not None and found.family in (socket.AF_INET, socket.AF_INET6):
-        with contextlib.suppress(OSError):  # it is gone already
-            found.setsockopt(socket.IPPROTO_TCP, USER_TIMEOUT, UNREAD_MILLISECONDS)
-
-
 def most_connections() -> int:
     """As many as the descriptors of this process allow, after raising their soft limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -73,7 +61,27 @@ def most_connections() -> int:
 
 
 class QuietHandler(web.RequestHandler):
-    """aiohttp's connection, but it neither logs nor repeats what a stranger got wrong."""
+    """aiohttp's connection, but it neither logs nor repeats what a stranger got wrong, and waits for no reader."""
+
+    unread: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.transport is not None and self.unread is None:
+            self.unread = self._loop.call_later(UNREAD_SECONDS, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        self._stop_waiting_for_reader()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._stop_waiting_for_reader()
+        super().connection_lost(exc)
+
+    def _stop_waiting_for_reader(self) -> None:
+        if self.unread is not None:
+            self.unread.cancel()
+            self.unread = None
 
     @property
     def is_at_work(self) -> bool:

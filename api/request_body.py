@@ -82,11 +82,12 @@ def _bounded(body: bytes, limit: int) -> bytes:
 
 def media_type(request: web.Request) -> str:
     """The content type without parameters; a charset other than UTF-8 is refused."""
-    return _media_type(request.headers.get("Content-Type", ""))
+    return media_type_of(request.headers.get("Content-Type", ""))
 
 
 @lru_cache(maxsize=64)
-def _media_type(header: str) -> str:
+def media_type_of(header: str) -> str:
+    """As `media_type`, of the header itself."""
     content_type, _, parameters = header.partition(";")
     for parameter in parameters.split(";"):
         name, _, value = parameter.partition("=")

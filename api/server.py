@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from api.app import make_app
-from api.http_protocol import QuietRunner
+from api.hot_connection import HotRunner
 from shared.errors import StartRefused
 from shared.runtime import Runtime
 
@@ -18,7 +18,7 @@ LINGERING_SECONDS = 2.0  # how long the rest of a body that was answered early i
 async def serve(runtime: Runtime) -> AsyncIterator[None]:
     """Listens while the context is open; what is in flight at its end is answered."""
     server = runtime.settings.server
-    runner = QuietRunner(
+    runner = HotRunner(
         make_app(runtime),
         handle_signals=False,
         access_log=None,  # ours writes no address, agent or query

@@ -13,6 +13,7 @@ from shared.ingest.protocols import openpanel
 from shared.ingest.protocols.foreign import host_of
 from shared.ingest.strict_json import parse_json_fast
 
+MARK = b'"payload"'  # what every envelope has
 CLIENT_ID = "openpanel-client-id"
 CLIENT_SECRET = "openpanel-client-secret"  # noqa: S105  # the name of a header
 
@@ -31,7 +32,7 @@ def has_envelope(request: web.Request) -> bool:
 
 def find_envelope(body: bytes, depth: int) -> Any:
     """The envelope in a body that is none of our events; None when it is not one either."""
-    if b'"payload"' not in body:
+    if MARK not in body:
         return None
     try:
         raw = parse_json_fast(body, depth)

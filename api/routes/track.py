@@ -38,7 +38,7 @@ async def take_events(request: web.Request) -> web.Response:
     sender = await sender_of(request, "events:write")
     body = await read_json_bytes(request)
     try:
-        return _answer(await runtime.events.take(body, sender))
+        return answer_of(await runtime.events.take(body, sender)) or web.Response(status=202)
     except InvalidInput:  # none of our events: an envelope that came without its headers, or nothing at all
         envelope = find_envelope(body, runtime.settings.server.body_depth)
         if envelope is None:
@@ -46,9 +46,10 @@ async def take_events(request: web.Request) -> web.Response:
         return await take_envelope(request, envelope)
 
 
-def _answer(outcome: TrackOutcome) -> web.Response:
+def answer_of(outcome: TrackOutcome) -> web.Response | None:
+    """None when 202 with an empty body says all."""
     if not outcome.dropped:
-        return web.Response(status=202)
+        return None
     body: dict[str, Any] = {
         "stored": outcome.stored,
         "repeated": outcome.repeated,

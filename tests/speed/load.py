@@ -29,11 +29,11 @@ def make_request(number: int, events: int) -> bytes:
     sent = [
         {
             "id": random_uuid(),
-            "name": "page_view" if index % 4 == 0 else "engagement",
+            "name": "page_view" if (number + index) % 4 == 0 else "engagement",
             "view": random_uuid(),
             "page": f"/guide/page-{(number + index) % PAGES}",
             "title": "A page of the guide",
-            "marked": index % 4 == 0,
+            "marked": (number + index) % 4 == 0,
             "engaged_ms": 1200,
         }
         for index in range(events)
