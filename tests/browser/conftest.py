@@ -38,7 +38,7 @@ PageFactory = Callable[..., Awaitable[Page]]
 async def chromium() -> AsyncIterator[Browser]:
     path = next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
-        _do_without(f"no Chromium on this machine (looked for {', '.join(NAMES)})")
+        do_without(f"no Chromium on this machine (looked for {', '.join(NAMES)})")
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
             executable_path=path,
@@ -82,13 +82,13 @@ async def voices(warroom: WarroomProcess) -> None:
 async def violations_on(page: Page) -> list[str]:
     """What axe finds on the page as it is now; the page's context needs `bypass_csp=True`."""
     if not AXE.exists():
-        _do_without("axe-core is not installed: npm ci --prefix tests/browser")
+        do_without("axe-core is not installed: npm ci --prefix tests/browser")
     await page.evaluate(AXE.read_text(encoding="utf-8"))
     result = await page.evaluate("(tags) => axe.run(document, {runOnly: {type: 'tag', values: tags}})", AXE_TAGS)
     return [f"{found['id']}: {node['target']}" for found in result["violations"] for node in found["nodes"]]
 
 
-def _do_without(reason: str) -> NoReturn:
+def do_without(reason: str) -> NoReturn:
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)

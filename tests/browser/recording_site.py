@@ -40,6 +40,7 @@ PROMPT = {
         "close": "Close",
     },
 }
+ROOT_FILES = ("warroom.js", "warroom-lite.js", "warroom-extras.js", "widget.js", "widget.css")
 BLANK = '<!doctype html><title>Blank</title><link rel="icon" href="data:,">'
 TAG = '<script defer src="/warroom.js" data-site="docs" data-allow-automation {attributes}></script>'
 
@@ -52,12 +53,21 @@ def make_page(body: str = "<p>Words.</p>", attributes: str = "", head: str = "")
     )
 
 
+def _set() -> asyncio.Event:
+    event = asyncio.Event()
+    event.set()
+    return event
+
+
 @dataclass
 class RecordingSite:
     address: str = ""
     pages: dict[str, str] = field(default_factory=lambda: {"/blank": BLANK})
     beacons: list[dict[str, Any]] = field(default_factory=list)
     content_types: list[str] = field(default_factory=list)
+    sizes: list[int] = field(default_factory=list)  # bytes of each beacon
+    track_status: int = 202
+    may_answer: asyncio.Event = field(default_factory=_set)  # cleared: /track takes its time
     feedback: list[dict[str, Any]] = field(default_factory=list)
     dismissals: list[dict[str, Any]] = field(default_factory=list)
     questions: list[dict[str, str]] = field(default_factory=list)
@@ -115,10 +125,13 @@ def _application(site: RecordingSite) -> web.Application:
         return web.FileResponse(WEB / "static" / request.path.removeprefix("/"))
 
     async def track(request: web.Request) -> web.Response:
+        body = await request.read()
         site.content_types.append(request.content_type)
-        site.beacons.append(json.loads(await request.text()))
+        site.sizes.append(len(body))
+        site.beacons.append(json.loads(body))
         site.changed.set()
-        return web.Response(status=202)
+        await site.may_answer.wait()
+        return web.Response(status=site.track_status, headers={"Access-Control-Allow-Origin": "*"})
 
     async def feedback(request: web.Request) -> web.Response:
         if request.content_type == "application/x-www-form-urlencoded":
@@ -162,7 +175,7 @@ def _application(site: RecordingSite) -> web.Application:
     application.router.add_static("/static", WEB / "static")
     application.add_routes(
         [
-            *(web.get(f"/{name}", at_root) for name in ("warroom.js", "warroom-extras.js", "widget.js", "widget.css")),
+            *(web.get(f"/{name}", at_root) for name in ROOT_FILES),
             web.get("/demo", demo),
             web.get("/demo/{page}", demo),
             web.post("/demo/age", age),
