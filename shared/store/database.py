@@ -17,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from shared.config import Settings
 from shared.errors import CannotStore, StartRefused
 from shared.store import dialect
+from shared.store.event_tables.statements import STATEMENTS
 from shared.store.postgres_writer import PostgresWriter
 from shared.store.sqlite_writer import SqliteWriter, WritingConnection
 from shared.store.writer import ERASED, Writer
@@ -126,7 +127,11 @@ def open_engines(settings: Settings, connection: WritingConnection | None = None
     """
     if settings.uses_sqlite:
         url = f"sqlite+aiosqlite:///{settings.store.data_dir / DATABASE_FILE}"
-        shared = {"factory": (connection or WritingConnection()).open, "check_same_thread": False}
+        shared = {
+            "factory": (connection or WritingConnection()).open,
+            "check_same_thread": False,
+            "cached_statements": STATEMENTS,
+        }
         writing = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True, connect_args=shared)
         reading = create_async_engine(url, pool_size=4, max_overflow=4, hide_parameters=True)
         dialect.prepare_sqlite(writing, writes=True)

@@ -194,24 +194,28 @@ def _commit_at_once(connection: sqlite3.Connection, work: Sequence[tuple[_Waitin
     connection.execute("BEGIN IMMEDIATE")
     try:
         for waiting, steps in work:
-            _step_in_savepoint(connection, waiting, steps)
-        connection.execute("COMMIT")
+            _step(connection, waiting, steps, alone=len(work) == 1)
+        connection.execute("ROLLBACK" if len(work) == 1 and work[0][0].error is not None else "COMMIT")
     except BaseException:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         raise
 
 
-def _step_in_savepoint(connection: sqlite3.Connection, waiting: _Waiting, steps: Steps[Any]) -> None:
-    connection.execute("SAVEPOINT steps")
+def _step(connection: sqlite3.Connection, waiting: _Waiting, steps: Steps[Any], *, alone: bool) -> None:
+    """Runs steps in a savepoint, or in the transaction when nobody else is in it."""
+    if not alone:
+        connection.execute("SAVEPOINT steps")
     try:
         waiting.result = run_on_connection(connection, steps)
     except Exception as error:
         if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
             raise CannotStore from error  # as for a unit
         waiting.error = error
-        connection.execute("ROLLBACK TO steps")
-    connection.execute("RELEASE steps")
+        if not alone:
+            connection.execute("ROLLBACK TO steps")
+    if not alone:
+        connection.execute("RELEASE steps")
 
 
 class _Thread:

@@ -1,20 +1,22 @@
 """How SQLite stores and counts events: one connection writes, so a look before the insert is safe.
 
-Many rows go in one statement of up to `MOST_AT_ONCE`, in numbers that are powers of two: then few statements
-are ever prepared, and each is one call into SQLite, outside of Python's lock.
+Many rows go in one statement: any number up to `ANY_NUMBER`, then powers of two up to `MOST_AT_ONCE`. So few
+statements are ever prepared, and each is one call into SQLite, outside of Python's lock.
 """
 
 from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from functools import lru_cache
+from itertools import chain
 from typing import Any, TypeVar
 
 from sqlalchemy import Dialect
 
-from shared.store.event_tables.statements import Columns, Row, Steps
+from shared.store.event_tables.statements import STATEMENTS, Columns, Row, Steps
 from shared.store.models import Event, PageView, Rollup, VisitorDay
 
 MOST_AT_ONCE = 128
+ANY_NUMBER = 32
 Item = TypeVar("Item")
 
 
@@ -28,19 +30,17 @@ class SqliteTables:
         self._days = Columns(VisitorDay, dialect)
         self._rollups = Columns(Rollup, dialect)
 
-    def insert_events(self, site: str, rows: Sequence[Row]) -> Steps[list[Row]]:
+    def insert_events(self, _site: str, rows: Sequence[Row]) -> Steps[list[Row]]:
         """The rows whose id was not there yet; ids within `rows` differ."""
         place = self._event_id
         encoded = [self._events.values(row) for row in rows]
-        taken = yield from _matching(
-            "SELECT event_id FROM event WHERE site = ? AND event_id IN ", (site,), [values[place] for values in encoded]
-        )
-        known = {event_id for (event_id,) in taken}
-        fresh = [values for values in encoded if values[place] not in known] if known else encoded
-        yield from _insert(self._events, fresh)
-        if not known:
+        made = yield from _insert(self._events, encoded, "ON CONFLICT DO NOTHING")
+        if made == len(rows):
             return list(rows)
-        return [row for row, values in zip(rows, encoded, strict=True) if values[place] not in known]
+        # One connection writes, so the newest rows of the table are those that were just made.
+        newest = yield "SELECT event_id FROM event ORDER BY id DESC LIMIT ?", (made,)
+        new = {event_id for (event_id,) in newest}
+        return [row for row, values in zip(rows, encoded, strict=True) if values[place] in new]
 
     def insert_views(self, site: str, rows: Sequence[Row]) -> Steps[list[Row]]:
         """The views that were not there yet."""
@@ -111,12 +111,14 @@ class SqliteTables:
         yield from _insert(self._rollups, encoded, f"ON CONFLICT ({self._rollups.key}) DO UPDATE SET {add}")
 
 
-def _insert(columns: Columns, encoded: Sequence[Sequence[Any]], conflict: str = "") -> Steps[None]:
+def _insert(columns: Columns, encoded: Sequence[Sequence[Any]], conflict: str = "") -> Steps[int]:
+    """How many rows were made or changed."""
+    changed = 0
     for part in _parts(encoded):
-        yield (
-            _insert_text(columns.table, columns.listed, len(columns.names), len(part), conflict),
-            [value for values in part for value in values],
-        )
+        text = _insert_text(columns.table, columns.listed, len(columns.names), len(part), conflict)
+        ((count,),) = yield text, list(chain.from_iterable(part))
+        changed += count
+    return changed
 
 
 def _matching(start: str, values: tuple[Any, ...], wanted: Sequence[Any], end: str = "") -> Steps[list[Any]]:
@@ -130,17 +132,17 @@ def _matching(start: str, values: tuple[Any, ...], wanted: Sequence[Any], end: s
 def _parts(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
     start = 0
     while remaining := len(items) - start:
-        size = min(MOST_AT_ONCE, 1 << (remaining.bit_length() - 1))
+        size = remaining if remaining <= ANY_NUMBER else min(MOST_AT_ONCE, 1 << (remaining.bit_length() - 1))
         yield items[start : start + size]
         start += size
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=STATEMENTS)
 def _insert_text(table: str, listed: str, columns: int, rows: int, conflict: str) -> str:
     one = "(" + ", ".join("?" * columns) + ")"
     return f"INSERT INTO {table} ({listed}) VALUES {', '.join([one] * rows)} {conflict}"  # noqa: S608
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=STATEMENTS)
 def _matching_text(start: str, items: int, end: str) -> str:
     return f"{start}({', '.join('?' * items)}){end}"

@@ -1,5 +1,8 @@
 """Steps: work that yields statements and is sent their rows, so that any driver can run it.
 
+A statement that has no rows to give answers with one: how many rows it changed (not on PostgreSQL, where a
+statement says RETURNING).
+
 SQLite runs all steps of a unit in one hop to the thread of the writing connection, PostgreSQL awaits each
 on its connection, and a session runs them in the unit that it belongs to.
 """
@@ -15,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel
 
 Result = TypeVar("Result")
+STATEMENTS = 512  # that stay prepared
 Row = Mapping[str, Any]  # values by column
 Rows = Sequence[Sequence[Any]]
 Statement = tuple[str, Sequence[Any]]
@@ -26,7 +30,8 @@ def run_on_connection(connection: sqlite3.Connection, steps: Steps[Result]) -> R
     try:
         text, values = next(steps)
         while True:
-            text, values = steps.send(connection.execute(text, values).fetchall())
+            cursor = connection.execute(text, values)
+            text, values = steps.send(cursor.fetchall() if cursor.description else ((cursor.rowcount,),))
     except StopIteration as end:
         result: Result = end.value
         return result
@@ -50,7 +55,7 @@ async def run_in_session(session: AsyncSession, steps: Steps[Result]) -> Result:
         text, values = next(steps)
         while True:
             answer = await connection.exec_driver_sql(text, tuple(values))
-            text, values = steps.send(answer.fetchall() if answer.returns_rows else ())
+            text, values = steps.send(answer.fetchall() if answer.returns_rows else ((answer.rowcount,),))
     except StopIteration as end:
         result: Result = end.value
         return result
