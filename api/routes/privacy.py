@@ -172,6 +172,7 @@ ERASE = _operation("Erase a person", ErasedAnswer, {"erased": True, "rows": {"fe
 REPORT = Operation(
     "What is stored about how many people",
     answer=PrivacyReport,
+    answers={401: "no valid key", 403: "the key lacks the scope privacy:write"},
     answer_example={
         "people": {"known": 2, "identities": {"web": 2}, "refused_questions": 0, "anonymous_visitor_days": 310},
         "erasures": {"count": 1, "last": "2026-03-11T12:00:00+00:00"},
