@@ -8,7 +8,7 @@ from functools import partial
 
 from shared.config import Settings, SiteSettings
 from shared.derive.rollups.intake import DROP, RECEIVED
-from shared.errors import BodyTooLarge, InvalidInput, UnsupportedBody
+from shared.errors import BodyTooLarge, InvalidInput, NotAllowed, UnsupportedBody
 from shared.ingest.event_fields import TrackEvent
 from shared.ingest.events import EventIntake, Sender
 from shared.ingest.identities import keep_traits
@@ -18,6 +18,7 @@ from shared.store.database import Store
 
 USERS_AT_ONCE = 100  # far below what may wait for the writer
 UNKNOWN_SITE = "unknown_site"
+NOT_ALLOWED = "not_allowed"
 
 
 class ForeignIntake:
@@ -54,13 +55,17 @@ class ForeignIntake:
     async def take(self, site: SiteSettings | None, parsed: Parsed, sender: Sender) -> None:
         """Returns when everything is stored or left out for a counted reason.
 
-        Raises `LimitReached` for a key over its limit and `CannotStore`: the sender sends all of it again, and
-        what was stored already is a repeat. What a browser says of its user is not believed: only a key's word
-        makes two events those of one user.
+        Raises `NotAllowed` for a key of another site, `LimitReached` for a key over its limit and `CannotStore`: the
+        sender sends all of it again, and what was stored already is a repeat. What a browser says of its user is
+        not believed: only a key's word makes two events those of one user.
         """
         if site is None:
             self._leave_out(INSTALLATION, UNKNOWN_SITE, parsed.size)
             return
+        presented = sender.key or sender.passed_on_by
+        if presented is not None and presented.site != site.key:  # also of what holds no events, but traits
+            self._leave_out(site.key, NOT_ALLOWED, parsed.size)
+            raise NotAllowed(f"This key belongs to another site than {site.key}.")
         for reason, count in parsed.left_out.items():
             self._leave_out(site.key, reason, count)
         groups: dict[str | None, list[TrackEvent]] = defaultdict(list)

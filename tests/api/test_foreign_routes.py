@@ -226,6 +226,24 @@ async def test_traits_reach_only_people_whom_we_know(api: RunningApi, runtime: R
     assert (person.plan, person.segment) == ("pro", "teams")
 
 
+async def test_a_key_says_nothing_of_the_people_of_another_site(api: RunningApi, runtime: Runtime) -> None:
+    site, now = runtime.settings.sites[0], runtime.clock.now()
+    await runtime.store.writer.run(
+        lambda session: opt_in(
+            session, runtime.settings, runtime.instance_key, Platform.WEB, "docs/browser-0001", site, now, "test"
+        )
+    )
+    said = {"type": "identify", "payload": {"website": "docs", "id": "browser-0001", "data": {"plan": "pro"}}}
+    answer = await api.ask("POST", "/api/send", said, await api.make_key("events:write", site="blog"))
+    assert answer.status == 403
+    async with runtime.store.read() as session:
+        [person] = (await session.execute(select(Person))).scalars()
+    assert person.plan is None
+    assert (await api.ask("POST", "/api/send", said, await api.make_key("events:write"))).status == 200
+    totals = runtime.meter.totals
+    assert (totals["received", ""], totals["drop", "not_allowed"], totals["drop", "not_an_event"]) == (2, 1, 1)
+
+
 async def test_every_message_of_a_batch_is_accounted_for(api: RunningApi, runtime: Runtime) -> None:
     key = await api.make_key("events:write")
     sent = [
