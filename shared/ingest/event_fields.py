@@ -64,10 +64,12 @@ class FlatEvent(TrackEvent, frozen=True, omit_defaults=True, kw_only=True):
 
 
 class TrackBatch(msgspec.Struct, frozen=True, omit_defaults=True):
-    """A batch of 1 to 100 events of one visitor of one site."""
+    """A batch of 1 to 100 events of one visitor of one site. Its view and page are those of events that name none."""
 
     site: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
     events: Annotated[list[TrackEvent], msgspec.Meta(min_length=1, max_length=100)]
+    view: Annotated[str, msgspec.Meta(min_length=1, max_length=64)] | None = None
+    page: str | None = None
     person: Identifier | None = None  # the consented browser id
     language: Annotated[str, msgspec.Meta(max_length=35)] | None = None
     zone: Annotated[str, msgspec.Meta(max_length=64)] | None = None

@@ -27,6 +27,8 @@ class _KnownEvent(TrackEvent, frozen=True, forbid_unknown_fields=True):
 class _KnownBatch(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     site: str
     events: list[_KnownEvent]
+    view: str | None = None
+    page: str | None = None
     person: str | None = None
     language: str | None = None
     zone: str | None = None
@@ -83,7 +85,7 @@ def _read_at_once(body: bytes, settings: Settings) -> Batch | None:
     except (ValueError, RecursionError):
         return None
     is_flat = isinstance(sent, _KnownFlat)
-    events: list[Any] = [sent] if isinstance(sent, _KnownFlat) else sent.events
+    events: list[Any] = [sent] if isinstance(sent, _KnownFlat) else _fill_in(sent)
     if not 1 <= len(sent.site) <= 32 or not 1 <= len(events) <= settings.limits.batch_events:
         return None
     about = NOBODY
@@ -95,6 +97,23 @@ def _read_at_once(body: bytes, settings: Settings) -> Batch | None:
         if event.props and not all(map(_is_ordinary, event.props.values())):
             return None
     return Batch(sent.site, events, about, is_flat=is_flat)
+
+
+def _fill_in(sent: _KnownBatch) -> list[Any]:
+    """The events, each with the view and page of the batch unless it names its own."""
+    view, page = sent.view, sent.page
+    if view is None and page is None:
+        return sent.events
+    if view is not None and not 1 <= len(view) <= 64:
+        return []  # refused as unusual, so that the strict way says what is wrong
+    return [
+        msgspec.structs.replace(
+            event,
+            view=view if event.view is None else event.view,
+            page=page if event.page is None else event.page,
+        )
+        for event in sent.events
+    ]
 
 
 def _is_ordinary(value: Any) -> bool:
@@ -117,7 +136,15 @@ def _read_strictly(body: bytes, settings: Settings) -> Batch:
     unknown = len(set(raw) - known)
     unknown += sum(len(set(event) - EVENT_FIELDS) for event in events if isinstance(event, dict))
     about = About(raw.get("person"), raw.get("language"), raw.get("zone"))
-    return Batch(raw["site"], [read_event(event) for event in events], about, unknown, is_flat=not is_batch)
+    common = {key: raw[key] for key in ("view", "page") if is_batch and raw.get(key) is not None}
+    filled = [_with_common(event, common) for event in events]
+    return Batch(raw["site"], [read_event(event) for event in filled], about, unknown, is_flat=not is_batch)
+
+
+def _with_common(event: Any, common: Mapping[str, Any]) -> Any:
+    if not common or not isinstance(event, dict):
+        return event
+    return event | {key: value for key, value in common.items() if event.get(key) is None}
 
 
 def _envelope_problems(raw: Mapping[str, Any], events: Any, most: int) -> list[FieldProblem]:

@@ -44,6 +44,15 @@ async def test_a_page_is_only_a_path(gate: Gate, sent: str, kept: str) -> None:
     assert (await gate.event()).page == kept
 
 
+async def test_events_take_view_and_page_of_their_batch(gate: Gate) -> None:
+    own = make_event(page="/own", view="another1")
+    await gate.send({"id": random_uuid(), "name": "page_view"}, own, view="the-view", page="/guide?x")
+    assert {(event.view, event.page) for event in await gate.rows(Event)} == {
+        ("the-view", "/guide"),
+        ("another1", "/own"),
+    }
+
+
 @pytest.mark.parametrize(
     ("sent", "kept"),
     [

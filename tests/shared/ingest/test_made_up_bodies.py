@@ -155,7 +155,10 @@ FIELDS: dict[str, st.SearchStrategy[Any]] = {
 EVENTS = st.fixed_dictionaries({name: FIELDS.pop(name) for name in ("id", "name")}, optional=FIELDS)
 ABOUT = {"person": IDS | VALUES, "language": TEXTS, "zone": TEXTS, "more": VALUES}
 SITE_KEYS = st.sampled_from(["docs", "nowhere", "", "x" * 33])
-BATCHES = st.fixed_dictionaries({"site": SITE_KEYS, "events": st.lists(EVENTS | VALUES, max_size=3)}, optional=ABOUT)
+COMMON = {"view": TEXTS | VALUES, "page": TEXTS | VALUES}  # of a batch: for the events that name none
+BATCHES = st.fixed_dictionaries(
+    {"site": SITE_KEYS, "events": st.lists(EVENTS | VALUES, max_size=3)}, optional=ABOUT | COMMON
+)
 FLAT = st.builds(
     lambda event, about: {**event, **about}, EVENTS, st.fixed_dictionaries({"site": SITE_KEYS}, optional=ABOUT)
 )
