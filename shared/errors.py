@@ -83,9 +83,13 @@ class CannotStore(WarroomError):
 
     code = "cannot_store"
 
-    def __init__(self, sentence: str = "Warroom cannot store this right now. Please try again.") -> None:
+    def __init__(
+        self,
+        sentence: str = "Warroom cannot store this right now. Please try again.",
+        retry_after_seconds: int = 5,
+    ) -> None:
         super().__init__(sentence)
-        self.retry_after_seconds = 5
+        self.retry_after_seconds = retry_after_seconds
 
 
 class ConfigurationError(WarroomError):

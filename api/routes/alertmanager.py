@@ -1,9 +1,9 @@
 """Alerts of another monitoring system: Alertmanager's webhook, and its API as Prometheus, Grafana and amtool use it.
 
-A sender repeats what was answered with 5xx and gives up on 4xx, so only what can never be taken is a 4xx.
+A sender repeats what was answered with 5xx and gives up on 4xx, so only what can never be taken is a 4xx; who sends
+too much hears 503. What is good in a message is kept before the rest is refused, as Alertmanager does.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 from aiohttp import web
@@ -12,13 +12,14 @@ from pydantic import BaseModel, Field, RootModel
 from api.foreign_senders import key_with, presented_key
 from api.request_body import read_sdk_json
 from api.routing import INTAKE, PUBLIC, RUNTIME, Operation, Route
-from shared.errors import LimitReached
+from shared.errors import CannotStore, InvalidInput
 from shared.guard.principals import Principal
 from shared.ingest.external_events import take_alerts
 from shared.ingest.protocols import alertmanager
-from shared.ingest.protocols.alertmanager import ExternalAlert
+from shared.ingest.protocols.alertmanager import ParsedAlerts
 
 SCOPE = "alerts:write"
+KEY_WAIT_SECONDS = 60
 
 
 class WebhookAlert(BaseModel):
@@ -78,12 +79,15 @@ async def take_alert_list(request: web.Request) -> web.Response:
     return await _store(request, key, alertmanager.API_V2, alerts)
 
 
-async def _store(request: web.Request, key: Principal, source: str, alerts: Sequence[ExternalAlert]) -> web.Response:
-    runtime = request.app[RUNTIME]
+async def _store(request: web.Request, key: Principal, source: str, parsed: ParsedAlerts) -> web.Response:
+    runtime, alerts = request.app[RUNTIME], parsed.good
     if not runtime.track_limiter.allow_key(key.id, len(alerts)):
-        raise LimitReached("This key has sent too much; please wait a minute.", 60)
+        raise CannotStore("This key has sent too much; please wait a minute.", KEY_WAIT_SECONDS)
     site, now = key.site or "", runtime.clock.now()
-    await runtime.store.writer.run(lambda session: take_alerts(session, site, source, alerts, now))
+    if alerts:
+        await runtime.store.writer.run(lambda session: take_alerts(session, site, source, alerts, now))
+    if parsed.problems:
+        raise InvalidInput("Some alerts were refused; the others are kept.", parsed.problems)
     return web.Response(status=200)
 
 
@@ -94,13 +98,12 @@ async def show_status(request: web.Request) -> web.Response:
 
 
 ANSWERS = {
-    400: "the alerts could not be read",
+    400: "an alert could not be read; the others are kept",
     401: "the key is missing or not valid",
     403: "the key lacks the scope alerts:write",
     413: "the body is too large, or has too many alerts",
     415: "the content type or encoding is not taken",
-    429: "the key has sent too many",
-    503: "cannot store now; try again",
+    503: "cannot store now, or the key has sent too many; try again",
 }
 LABELS = {"alertname": "CTRDrop", "service": "docs", "severity": "P1"}
 WEBHOOK_OPERATION = Operation(

@@ -241,7 +241,7 @@ def alert_cases() -> list[Case]:
         {},
         alert(labels=None),
         alert(labels={}),
-        alert(labels={"a b": "c"}),
+        alert(labels={"": "c"}),
         alert(labels={"a": 5}),
         alert(labels={f"l{n}": "x" for n in range(41)}),
         alert(annotations=[]),
@@ -260,6 +260,8 @@ def alert_cases() -> list[Case]:
             keyed("/api/v2/alerts", f"link {p!r}", 200, [alert(labels={"l": p}, generatorURL=p)], 1)
             for p in HOSTILE_PAGES
         ),
+        keyed("/api/v2/alerts", "a name of Prometheus 3", 200, [alert(labels={"service.name": "docs"})], 1),
+        keyed("/api/v2/alerts", "a good one beside a bad one", 400, [alert(labels={"good": "1"}), {}], 1),
         keyed("/api/v2/alerts", "501 alerts", 413, [alert()] * 501),
         keyed("/api/v2/alerts", "none", 200, []),
         *(

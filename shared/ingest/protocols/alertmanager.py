@@ -16,10 +16,13 @@ from shared.ingest.protocols.foreign import moment_of, page_of, text_of
 
 WEBHOOK = "webhook"
 API_V2 = "api"
+MOST_PROBLEMS = 20  # that are told
 MOST_ENTRIES = 40  # labels, and annotations, of one alert
 NAME_CHARACTERS = 120
+SEVERITY_CHARACTERS = 32
+LINK_CHARACTERS = 500
 VALUE_CHARACTERS = 1000
-LABEL_NAME = re.compile(r"[a-zA-Z_][a-zA-Z0-9_]*")
+LOGIN = re.compile(r"(?<=//)[^/@]*@")
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 VERSION_FIELDS = ("branch", "buildDate", "buildUser", "goVersion", "revision", "version")
 OPEN_SINCE_YEAR = 1  # an `endsAt` in year 1 says that the alert has not ended
@@ -41,21 +44,27 @@ class ExternalAlert:
     link: str | None
 
 
-def parse_webhook(raw: Any, limits: LimitSettings) -> list[ExternalAlert]:
+@dataclass(frozen=True)
+class ParsedAlerts:
+    """The good alerts of a message, and what is wrong with the others: those cost the good ones nothing."""
+
+    good: list[ExternalAlert]
+    problems: list[FieldProblem]
+
+
+def parse_webhook(raw: Any, limits: LimitSettings) -> ParsedAlerts:
     """The alerts of a group message; keys that newer versions add are ignored. Raises `InvalidInput`."""
     if not isinstance(raw, dict) or raw.get("version") != "4":
         raise InvalidInput("The message was refused.", [FieldProblem("version", "version 4 is taken here")])
     return _parse_all(raw.get("alerts"), "alerts", limits, by_status=True, now=None)
 
 
-def parse_alerts(raw: Any, limits: LimitSettings, now: datetime) -> list[ExternalAlert]:
+def parse_alerts(raw: Any, limits: LimitSettings, now: datetime) -> ParsedAlerts:
     """The alerts of `POST /api/v2/alerts`: one that has ended by now is resolved. Raises `InvalidInput`."""
     return _parse_all(raw, "", limits, by_status=False, now=now)
 
 
-def _parse_all(
-    sent: Any, place: str, limits: LimitSettings, *, by_status: bool, now: datetime | None
-) -> list[ExternalAlert]:
+def _parse_all(sent: Any, place: str, limits: LimitSettings, *, by_status: bool, now: datetime | None) -> ParsedAlerts:
     if not isinstance(sent, list):
         raise InvalidInput("The alerts were refused.", [FieldProblem(place, "a list of alerts is needed")])
     if len(sent) > limits.external_alerts:
@@ -67,9 +76,7 @@ def _parse_all(
             problems.append(FieldProblem(f"{place}[{index}].{problem.field}", problem.reason))
         else:
             alerts.append(_make_alert(alert, by_status=by_status, now=now))
-    if problems:
-        raise InvalidInput("The alerts were refused.", problems[:20])
-    return alerts
+    return ParsedAlerts(alerts, problems[:MOST_PROBLEMS])
 
 
 def _problem_of(alert: Any, *, by_status: bool) -> FieldProblem | None:
@@ -78,8 +85,8 @@ def _problem_of(alert: Any, *, by_status: bool) -> FieldProblem | None:
     labels, annotations = alert.get("labels"), alert.get("annotations")
     if not _is_texts(labels) or not labels:
         return FieldProblem("labels", "an object of texts with at least one is needed")
-    if any(not LABEL_NAME.fullmatch(name) for name in labels):
-        return FieldProblem("labels", "a name is letters, digits and _")
+    if "" in labels:
+        return FieldProblem("labels", "a name has at least one character")  # since Prometheus 3, any
     if annotations is not None and not _is_texts(annotations):
         return FieldProblem("annotations", "an object of texts is needed")
     if by_status and alert.get("status") not in ("firing", "resolved"):
@@ -112,13 +119,13 @@ def _make_alert(alert: Mapping[str, Any], *, by_status: bool, now: datetime | No
     return ExternalAlert(
         fingerprint=str(given) if is_given else fingerprint_of(labels),
         status=status,
-        name=text_of(labels.get("alertname"), NAME_CHARACTERS) or "unnamed",
-        severity=text_of(labels.get("severity"), 32),
+        name=_clean(labels.get("alertname"), NAME_CHARACTERS) or "unnamed",
+        severity=_clean(labels.get("severity"), SEVERITY_CHARACTERS),
         labels=_cut(labels),
         annotations=_cut(alert.get("annotations") or {}),
         starts_at=_started(alert.get("startsAt")),
         ends_at=ends_at,
-        link=page_of(alert.get("generatorURL"), 500),
+        link=_link_of(alert.get("generatorURL")),
     )
 
 
@@ -131,13 +138,20 @@ _ended = _started
 
 
 def _cut(values: Mapping[str, str]) -> dict[str, str]:
+    found = {text_of(name, NAME_CHARACTERS): _clean(value, VALUE_CHARACTERS) for name, value in values.items()}
+    return {name: value for name, value in found.items() if name is not None and value is not None}
+
+
+def _clean(value: Any, most: int) -> str | None:
     """Bounded, printable, and without secrets and personal data that can be recognised."""
-    kept = {}
-    for name, value in values.items():
-        cleaned, key = text_of(value, VALUE_CHARACTERS), text_of(name, NAME_CHARACTERS)
-        if cleaned is not None and key is not None:
-            kept[key] = redact(cleaned).text
-    return kept
+    cleaned = text_of(value, most)
+    return redact(cleaned).text if cleaned is not None else None
+
+
+def _link_of(address: Any) -> str | None:
+    """Without login, query and fragment."""
+    page = page_of(address, LINK_CHARACTERS)
+    return None if page is None else LOGIN.sub("", page)[:LINK_CHARACTERS]
 
 
 def fingerprint_of(labels: Mapping[str, str]) -> str:

@@ -128,6 +128,12 @@ def test_fingerprint_is_that_of_prometheus() -> None:
     assert alertmanager.fingerprint_of(labels) == "8a111dfa0517514c"
 
 
+def test_an_alert_keeps_no_login_and_no_address_of_a_person() -> None:
+    sent = {"labels": {"alertname": "ask ada@example.com"}, "generatorURL": "http://ada:secret@prom.example/graph?q=1"}
+    [alert] = alertmanager.parse_alerts([sent], LIMITS, NOW).good
+    assert (alert.name, alert.link) == ("ask [e-mail removed]", "http://prom.example/graph")
+
+
 def is_well_typed(event: TrackEvent) -> bool:
     """Whether our own wire would take it."""
     msgspec.convert(msgspec.to_builtins(event), TrackEvent, strict=True)
@@ -194,6 +200,7 @@ def test_umami_and_openpanel_take_whatever_is_sent(fields: dict[str, Any], kind:
 @given(st.lists(ALERT | json_values, max_size=3), st.dictionaries(st.text(max_size=5), st.text(max_size=9), max_size=3))
 def test_alerts_take_whatever_is_sent(alerts: list[Any], labels: dict[str, str]) -> None:
     named = [{"labels": labels, **alert} if isinstance(alert, dict) else alert for alert in alerts]
-    for found in parsed_or_none(alertmanager.parse_alerts, named, LIMITS, NOW) or ():
+    parsed = parsed_or_none(alertmanager.parse_alerts, named, LIMITS, NOW)
+    for found in parsed.good if parsed is not None else ():
         assert len(found.fingerprint) == 16
     parsed_or_none(alertmanager.parse_webhook, {"version": "4", "alerts": named}, LIMITS)
