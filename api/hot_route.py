@@ -24,6 +24,7 @@ from shared.ingest.noise_filter import opted_out
 
 logger = logging.getLogger("warroom.access")
 
+WISHES = ("sec-gpc", "dnt")
 FORWARDED_NAMES = frozenset(name.lower().encode() for name in FORWARDED)
 
 
@@ -77,11 +78,10 @@ class HotRoute:
             self._in_flight[0] -= 1
 
     def _sender(self, request: HotRequest, peer: str) -> Sender:
-        headers = request.headers
-        wishes = {"sec-gpc": request.header(b"sec-gpc"), "dnt": request.header(b"dnt")}
-        is_asked = b"sec-gpc" in headers or b"dnt" in headers
+        wishes = {name: request.header(name.encode()) for name in WISHES if name.encode() in request.headers}
+        forwarded = request.header(b"x-forwarded-for") if b"x-forwarded-for" in request.headers else None
         return Sender(
-            address=client_address(peer, request.header(b"x-forwarded-for"), self._server.proxy_networks),
+            address=client_address(peer, forwarded, self._server.proxy_networks),
             user_agent=request.header(b"user-agent"),
-            opted_out=opted_out(wishes) if is_asked else None,
+            opted_out=opted_out(wishes) if wishes else None,
         )

@@ -106,8 +106,8 @@ def read_event(raw: Any) -> TrackEvent | FieldProblem:
 
 def find_problem(event: TrackEvent, limits: LimitSettings) -> FieldProblem | None:
     """What is wrong with an event beyond its types."""
-    for name in NAMES:
-        value = getattr(event, name)
+    values = (event.name, event.sequence, event.experiment, event.variant, event.goal)
+    for name, value in zip(NAMES, values, strict=True):
         if value is None or (value.isprintable() and len(value) <= limits.name_characters):
             continue
         if len(value) > limits.name_characters or CONTROL.search(value):
@@ -124,15 +124,17 @@ def find_problem(event: TrackEvent, limits: LimitSettings) -> FieldProblem | Non
 def _check_sizes(event: TrackEvent, limits: LimitSettings) -> FieldProblem | None:
     if event.page is not None and len(event.page) > limits.page_characters * 4:
         return FieldProblem("page", f"at most {limits.page_characters} characters")
-    for name in ("title", "referrer", "target"):
-        if len(getattr(event, name) or "") > limits.string_characters * 4:
+    for name, value in (("title", event.title), ("referrer", event.referrer), ("target", event.target)):
+        if value is not None and len(value) > limits.string_characters * 4:
             return FieldProblem(name, f"at most {limits.string_characters} characters")
+    if not event.props:
+        return None
     if len(event.props) > limits.properties:
         return FieldProblem("props", f"at most {limits.properties} properties")
-    for key, value in event.props.items():
+    for key, given in event.props.items():
         if len(key) > limits.name_characters:
             return FieldProblem("props", f"a key has more than {limits.name_characters} characters")
-        if isinstance(value, str) and len(value) > limits.string_characters:
+        if isinstance(given, str) and len(given) > limits.string_characters:
             return FieldProblem(f"props.{key}", f"at most {limits.string_characters} characters")
     return None
 

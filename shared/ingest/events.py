@@ -147,12 +147,13 @@ class EventIntake:
                 return TrackOutcome(rule=rule)
             self._meter.ignore_fields(site.key, batch.unknown_fields)
             checked = self._check(batch, receipt)
-            visitor = await self._visitor(site, sender, self._clock.now()) if sender.key is None else None
+            now = self._clock.now()
+            visitor = await self._visitor(site, sender, now) if sender.key is None else None
             if not self._is_within_limit(visitor, sender, len(checked.good)):
                 receipt.drop("limit", len(checked.good))
                 return TrackOutcome(rule="limit")
             good = self._with_room(site, checked, receipt)
-            rows = await self._rows(batch.about, site, sender, good, visitor)
+            rows = await self._rows(batch.about, site, sender, good, visitor, now)
             if batch.about.person is not None:
                 stored = await self._store_as_person(batch.about, site, rows, batch.about.person)
             else:
@@ -219,10 +220,15 @@ class EventIntake:
         return await self._hasher.visitor(site.key, site.zone, sender.address, sender.user_agent, moment)
 
     async def _rows(
-        self, about: About, site: SiteSettings, sender: Sender, events: Sequence[TrackEvent], visitor: str | None
+        self,
+        about: About,
+        site: SiteSettings,
+        sender: Sender,
+        events: Sequence[TrackEvent],
+        visitor: str | None,
+        now: datetime,
     ) -> list[dict[str, Any]]:
         """Rows with the visitor of the day they belong to; a late beacon crosses midnight with yesterday's salt."""
-        now = self._clock.now()
         visitors: dict[date, str] = {}
         always = None
         if about.identified is not None:

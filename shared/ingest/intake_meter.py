@@ -161,7 +161,8 @@ class Receipt:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
-        self.drop(reason_of(error), self._left)
+        if self._left:
+            self.drop(reason_of(error), self._left)
         self._meter.account(self._site, self._outcome)
 
 

@@ -44,11 +44,7 @@ def is_known_bot(user_agent: str | None) -> bool:
 
     Ask for traffic without an API key only.
     """
-    if user_agent is None or not user_agent.strip():
-        return True
-    if _LIBRARIES.match(user_agent[:MAX_USER_AGENT_LENGTH]):
-        return False
-    return _matches_known_bot(user_agent[:MAX_USER_AGENT_LENGTH].strip())
+    return not user_agent or _matches_known_bot(user_agent[:MAX_USER_AGENT_LENGTH])
 
 
 def opted_out(headers: Mapping[str, str]) -> str | None:
@@ -66,7 +62,10 @@ def opted_out(headers: Mapping[str, str]) -> str | None:
 # Keyed by the name only for as long as it is among the last few thousand different ones; never written anywhere.
 @functools.lru_cache(maxsize=CACHE_SIZE)
 def _matches_known_bot(user_agent: str) -> bool:
-    return _bot_pattern().search(user_agent) is not None
+    name = user_agent.strip()
+    if not name:
+        return True
+    return _LIBRARIES.match(user_agent) is None and _bot_pattern().search(name) is not None
 
 
 @functools.cache
