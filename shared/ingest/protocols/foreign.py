@@ -10,12 +10,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
+from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from shared.config import LimitSettings
 from shared.derive.currencies import exponent_of
-from shared.event_catalogue import CONVERSION, EXPOSURE, PAGE_VIEW, SEQUENCE_STEP
+from shared.event_catalogue import CATALOGUE, CONVERSION, EXPOSURE, PAGE_VIEW, SEQUENCE_STEP
 from shared.identifiers import fingerprint
 from shared.ingest.event_fields import TrackEvent
 
@@ -23,6 +24,7 @@ NOT_AN_EVENT = "not_an_event"  # traits, groups, aliases: taken without an error
 INVALID = "invalid"
 CAMPAIGN = {"utm_source": "source", "utm_medium": "medium", "utm_campaign": "campaign"}
 SOURCE_FALLBACKS = ("ref", "source")  # only where utm_source is missing, as Plausible reads them
+PAGE_VIEW_PROPERTIES = frozenset(found.name for found in CATALOGUE[PAGE_VIEW].properties)
 CAMPAIGN_VALUE = re.compile(r"[\w .,:+/-]{1,80}")  # no @, no =: an address or a token is no campaign
 EXPOSURE_NAMES = frozenset({"experiment viewed", "experiment_viewed", "$experiment_started", EXPOSURE})
 EXPERIMENT_KEYS = ("experiment", "experiment_id", "experimentId", "experiment_name", "experimentName")
@@ -243,9 +245,16 @@ def make_named(event_id: str, name: str, raw: Any, limits: LimitSettings, **fiel
 
 
 def make_page_view(event_id: str, address: str | None, limits: LimitSettings, **fields: Any) -> TrackEvent:
-    """A page view; the campaign in its address becomes properties."""
-    props = {**campaign_of(address), **fields.pop("props", {})}
-    return TrackEvent(id=event_id, name=PAGE_VIEW, page=page_of(address, limits.page_characters), props=props, **fields)
+    """A page view; the campaign in its address becomes properties.
+
+    What another product calls as we call a property of a page view means something else: it must not make the view
+    an invalid one, so only a campaign is read under these names.
+    """
+    told = fields.pop("props", {})
+    others = {name: value for name, value in told.items() if name not in PAGE_VIEW_PROPERTIES}
+    props = {**campaign_of(address), **keep_campaign(told), **others}
+    kept = dict(islice(props.items(), limits.properties))
+    return TrackEvent(id=event_id, name=PAGE_VIEW, page=page_of(address, limits.page_characters), props=kept, **fields)
 
 
 def _step_of(values: Mapping[str, Any], most: int) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from shared.config import LimitSettings, load_settings
 from shared.errors import InvalidInput
-from shared.ingest.event_fields import TrackEvent
+from shared.event_catalogue import DECLARED, Catalogue
+from shared.ingest.event_fields import TrackEvent, find_problem
 from shared.ingest.protocols import alertmanager, openpanel, plausible, posthog, segment, umami
 from shared.ingest.protocols.foreign import (
     Parsed,
@@ -120,6 +121,28 @@ def test_a_foreign_name_may_mean_one_of_ours() -> None:
     assert (exposure.name, exposure.experiment, exposure.variant) == ("exposure", "hero", "2")
     step = make_named("e" * 8, "sequence_step", {"sequence": "start", "step": "2", "steps": 3}, LIMITS)
     assert (step.sequence, step.step, step.steps, step.done) == ("start", 2, 3, False)
+
+
+@pytest.mark.parametrize(
+    ("properties", "expected"),
+    [
+        ({"kind": "article", "author": "team"}, {"source": "news", "author": "team"}),
+        ({"source": 5, "medium": "mail"}, {"source": "news", "medium": "mail"}),
+        ({"source": "ada@example.com"}, {"source": "news"}),
+        (
+            {f"p{n}": n for n in range(40)},
+            {"source": "news", **{f"p{n}": n for n in range(LIMITS.properties - 1)}},
+        ),
+    ],
+)
+def test_a_page_view_is_valid_whatever_its_sender_calls_its_properties(
+    properties: dict[str, Any], expected: dict[str, Any]
+) -> None:
+    sent = {"properties": {"url": "/a?utm_source=news", **properties}}
+    [said] = segment.parse(sent, "page", NOW, LIMITS).events
+    assert said.event.props == expected
+    assert find_problem(said.event, LIMITS) is None
+    assert Catalogue().judge(said.event) is DECLARED
 
 
 def test_fingerprint_is_that_of_prometheus() -> None:
