@@ -79,7 +79,12 @@ class RecordingSite:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        return [event for beacon in self.beacons for event in beacon["events"]]
+        """What arrived, each event with the view and page of its batch."""
+        return [
+            {"view": beacon.get("view"), "page": beacon.get("page"), **event}
+            for beacon in self.beacons
+            for event in beacon["events"]
+        ]
 
     def named(self, name: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["name"] == name]

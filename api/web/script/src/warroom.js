@@ -62,6 +62,7 @@ const follow = () => {
   if (last && location.pathname != page) {
     if (page) {
       report();
+      flush();
       start("navigate");
     } else start(firstKind, doc.referrer.split("/")[2]);
   }
