@@ -1,6 +1,5 @@
 """Any CSV file with a header: columns named like our fields, or named by `--map`; the others become properties."""
 
-import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -8,7 +7,17 @@ from typing import Any
 from shared.config import LimitSettings
 from shared.errors import InvalidInput
 from shared.identifiers import fingerprint
-from shared.ingest.imports.rows import Found, ImportedEvent, Progress, Rejected, Row, RowIds, read_rows, sources_in
+from shared.ingest.imports.rows import (
+    DEPTH,
+    Found,
+    ImportedEvent,
+    Progress,
+    Rejected,
+    Row,
+    RowIds,
+    read_rows,
+    sources_in,
+)
 from shared.ingest.protocols.foreign import (
     campaign_of,
     clean_props,
@@ -21,12 +30,14 @@ from shared.ingest.protocols.foreign import (
     text_of,
     whole_number,
 )
+from shared.ingest.strict_json import parse_json_fast
 
-TEXTS = ("title", "target", "sequence", "experiment", "variant", "goal")
+TEXTS = ("title", "target")
+NAMES = ("sequence", "experiment", "variant", "goal")
 NUMBERS = {"engaged_ms": (0, 86_400_000), "scroll_percent": (0, 100), "step": (1, 1000), "steps": (1, 1000)}
 COLUMNS = frozenset(
     {"id", "name", "at", "page", "visitor", "referrer", "done", "value", "value_cents", "currency", "props", "view"}
-    | {*TEXTS, *NUMBERS}
+    | {*TEXTS, *NAMES, *NUMBERS}
 )
 PREFIX = "prop."
 NO_TIME = "at: no ISO 8601 time, no seconds or milliseconds since 1970"
@@ -67,7 +78,8 @@ def _read_row(row: Row, theirs: Mapping[str, str], ids: RowIds, limits: LimitSet
         "referrer": referrer_of(values.get("referrer")),
         "user": text_of(values.get("visitor"), 200),
         "props": _props_of(values, limits),
-        **{text: text_of(values.get(text), limits.name_characters) for text in TEXTS},
+        **{text: text_of(values.get(text), limits.string_characters) for text in TEXTS},
+        **{text: text_of(values.get(text), limits.name_characters) for text in NAMES},
         **{number: whole_number(values.get(number), *bounds) for number, bounds in NUMBERS.items()},
         **_money_of(values),
     }
@@ -92,10 +104,12 @@ def _money_of(values: Mapping[str, Any]) -> dict[str, Any]:
 
 def _props_of(values: Mapping[str, Any], limits: LimitSettings) -> dict[str, Any]:
     """The object of `props`, the columns `prop.…`, and those that mean nothing to us; and the page's campaign."""
-    try:
-        given = json.loads(values.get("props", "{}"))
-    except (ValueError, TypeError, RecursionError):
-        given = {}
+    given = values.get("props", {})
+    if isinstance(given, str):
+        try:
+            given = parse_json_fast(given.encode("utf-8"), DEPTH)
+        except InvalidInput:
+            given = {}
     others = {key.removeprefix(PREFIX): value for key, value in values.items() if key not in COLUMNS}
     return clean_props(
         {**campaign_of(values.get("page")), **(given if isinstance(given, dict) else {}), **others}, limits

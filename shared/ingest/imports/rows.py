@@ -12,9 +12,11 @@ from typing import IO, Any
 
 from shared.errors import InvalidInput
 from shared.identifiers import fingerprint
+from shared.ingest.strict_json import parse_json_fast
 
 LONGEST_ROW = 1_000_000  # characters
 CHUNK = 65_536
+DEPTH = 16  # of a JSON row
 ENDINGS = (".csv", ".json", ".jsonl", ".ndjson")
 Progress = Callable[[int], None]  # characters that were read since the last call
 
@@ -160,10 +162,21 @@ def _read_json(name: str, text: IO[str], progress: Progress) -> Iterator[Row]:
             if buffer.strip(" \t\r\n]"):
                 yield Row(name, line, {}, "not JSON; the rest of the file was not read")
             return
-        is_object = isinstance(value, dict)
-        yield Row(name, line, value if is_object else {}, None if is_object else "not an object")
+        problem = _problem_of(value, buffer[:end])
+        yield Row(name, line, value if problem is None else {}, problem)
         line += buffer[:end].count("\n")
         buffer = buffer[end:]
+
+
+def _problem_of(value: Any, text: str) -> str | None:
+    """Why a JSON value is no row; what cannot be stored is refused as on the wire."""
+    if not isinstance(value, dict):
+        return "not an object"
+    try:
+        parse_json_fast(text.encode("utf-8"), DEPTH)
+    except InvalidInput as error:
+        return f"not JSON that can be stored: {error.problems[0].reason}"
+    return None
 
 
 class RowIds:

@@ -116,6 +116,29 @@ async def test_umami_rows_come_as_json_too(runtime: Runtime, tmp_path: Path, for
     assert (await take(runtime, "umami", path)).stored == 3
 
 
+async def test_a_row_that_no_database_can_keep_costs_the_others_nothing(runtime: Runtime, tmp_path: Path) -> None:
+    path = tmp_path / "website_event.json"
+    row = '{"event_id": "%s", "created_at": "2026-01-05T10:00:00Z", "url_path": "/a%s", "big": %s}'
+    rows = [("e1", "", 1), ("e2", "\\ud800", 1), ("e3", "", 10**30), ("e4", "\\u0000", 1), ("e5", "", 1)]
+    path.write_text("\n".join(row % values for values in rows))
+    report = await take(runtime, "umami", path)
+    assert (report.read, report.stored) == (5, 2)
+    assert sorted(int(line) for _, line, _ in rejected(path)) == [2, 3, 4]
+
+
+async def test_properties_of_a_csv_file_are_read_as_on_the_wire(runtime: Runtime, tmp_path: Path) -> None:
+    path = tmp_path / "export.csv"
+    with path.open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        writer.writerow(("id", "name", "at", "title", "target", "props"))
+        for number, props in enumerate(('{"a": 1}', '{"a": 1' + "0" * 30 + "}", '{"a": "\\ud800"}', "[1]", "{")):
+            writer.writerow((number, "signup", "2026-01-05T10:00:00Z", "t" * 200, "/files/" + "f" * 200, props))
+    assert (await take(runtime, "csv", path)).stored == 5
+    found = await events(runtime)
+    assert [event.props for event in found] == [{"a": 1}, {}, {}, {}, {}]
+    assert {(event.title, event.target) for event in found} == {("t" * 200, "/files/" + "f" * 200)}
+
+
 async def test_any_csv_is_taken_by_its_header_or_a_mapping(runtime: Runtime, tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     path.write_text(
