@@ -8,18 +8,29 @@ import json
 from collections.abc import Sequence
 from datetime import date
 
+import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.clock import Clock, local_day
 from shared.config import Settings, SiteSettings
 from shared.derive.rollups import stored_keys
 from shared.derive.rollups.intake import UNDECLARED
-from shared.event_catalogue import type_of
+from shared.event_catalogue import Catalogue, type_of
 from shared.ingest.event_fields import TrackEvent
+from shared.ingest.event_properties import clean_name
 from shared.ingest.intake_meter import IntakeMeter
 
 Seen = set[tuple[str, str]]  # property and type
 TYPES = 5
+UNNAMED = "unnamed"
+
+
+def with_clean_name(event: TrackEvent, catalogue: Catalogue) -> TrackEvent:
+    """An undeclared event under a name that is free text no more, and none of a declared event."""
+    name = clean_name(event.name)
+    if name == event.name:
+        return event
+    return msgspec.structs.replace(event, name=name if name and name not in catalogue.definitions else UNNAMED)
 
 
 class CustomRoom:
@@ -65,7 +76,7 @@ class CustomRoom:
         for name, value in event.props.items():
             if value is None or not name.isprintable() or len(seen) >= self._settings.limits.properties * TYPES:
                 continue
-            found = (name, type_of(value))
+            found = (clean_name(name), type_of(value))
             if found not in seen:
                 seen.add(found)
                 self._meter.undeclared_property(site, json.dumps([event.name, *found], ensure_ascii=False))

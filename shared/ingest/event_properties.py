@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from functools import lru_cache
 from ipaddress import ip_address
 
 from shared.event_catalogue import Catalogue
@@ -36,7 +37,9 @@ NEVER_KEPT = frozenset(
 NO_LETTER = re.compile(r"[^A-Za-z0-9]+")
 USER_AGENT = re.compile(r"\s*(?:Mozilla|Opera|Dalvik)/\d")
 ADDRESS_BEGINS = frozenset("0123456789abcdefABCDEF:[")
-SHORTEST_ADDRESS, LONGEST_ADDRESS = 3, 47
+WITH_PORT = re.compile(r"^([0-9.]+|\[[^\]]*\]):[0-9]{1,5}$")
+SHORTEST_ADDRESS, LONGEST_ADDRESSES = 3, 200
+NAMES_REMEMBERED = 4096
 SHORT = 20  # letters alone, fewer than any secret has
 
 
@@ -45,11 +48,20 @@ def clean_properties(name: str, props: Mapping[str, Value], catalogue: Catalogue
     if not props:
         return {}
     plain = catalogue.plain_properties(name)
-    return {
-        key: value if key in plain or not isinstance(value, str) else clean_free_text(value)
-        for key, value in props.items()
-        if value is not None and (key in plain or not _tells_who(key, value))
-    }
+    kept: dict[str, Value] = {}
+    for key, value in props.items():
+        if key in plain:
+            if value is not None:
+                kept[key] = value
+        elif value is not None and not _tells_who(key, value) and (cleaned := clean_name(key)):
+            kept[cleaned] = clean_free_text(value) if isinstance(value, str) else value
+    return kept
+
+
+@lru_cache(maxsize=NAMES_REMEMBERED)
+def clean_name(name: str) -> str:
+    """A name of a sender's own, of an event or a property: some put addresses of pages or of people into it."""
+    return name if len(name) < SHORT and name.isidentifier() else clean_free_text(name).strip()
 
 
 def _tells_who(key: str, value: Value) -> bool:
@@ -63,10 +75,12 @@ def _tells_who(key: str, value: Value) -> bool:
 
 
 def _is_address(text: str) -> bool:
-    if text[0] not in ADDRESS_BEGINS or len(text) > LONGEST_ADDRESS:
+    """One address of a computer, or several with commas between as proxies write them, each perhaps with its port."""
+    if text[0] not in ADDRESS_BEGINS or len(text) > LONGEST_ADDRESSES:
         return False
     try:
-        ip_address(text.strip("[]"))
+        for part in text.split(","):
+            ip_address(WITH_PORT.sub(r"\1", part.strip()).strip("[]"))
     except ValueError:
         return False
     return True

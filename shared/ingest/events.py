@@ -16,7 +16,7 @@ from shared.guard.principals import Principal
 from shared.guard.privacy import VisitorHasher
 from shared.guard.rate_limits import TrackLimiter
 from shared.identifiers import keyed_hash
-from shared.ingest.custom_room import CustomRoom
+from shared.ingest.custom_room import CustomRoom, with_clean_name
 from shared.ingest.event_fields import Received, TrackEvent, find_problem, make_row
 from shared.ingest.event_groups import EventGroups, store_alone
 from shared.ingest.identities import note_web_usage
@@ -183,6 +183,7 @@ class EventIntake:
                 if judgement is DECLARED:
                     checked.good.append(good)
                 elif judgement is UNDECLARED:
+                    good = with_clean_name(good, catalogue)
                     checked.good.append(good)
                     checked.undeclared[index] = good
                 else:

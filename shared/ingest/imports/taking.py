@@ -19,7 +19,7 @@ from shared.derive.rollups import KnownKeys, Tally, hour_of
 from shared.errors import FieldProblem
 from shared.event_catalogue import DECLARED, UNDECLARED
 from shared.identifiers import keyed_hash
-from shared.ingest.custom_room import CustomRoom
+from shared.ingest.custom_room import CustomRoom, with_clean_name
 from shared.ingest.event_fields import AHEAD, Received, TrackEvent, check_event, make_row
 from shared.ingest.event_groups import store_alone
 from shared.ingest.intake_meter import IntakeMeter, Receipt
@@ -93,9 +93,9 @@ class ImportIntake:
             if isinstance(found, str):
                 taken.dropped.append((index, found))
                 continue
-            good[index] = found
             if self._settings.event_catalogue.judge(found) is UNDECLARED:
-                undeclared[index] = found
+                found = undeclared[index] = with_clean_name(found, self._settings.event_catalogue)
+            good[index] = found
         if undeclared and not dry:
             refused = {id(event) for event in self._custom.refuse_too_many(site, list(undeclared.values()))}
             for index, event in undeclared.items():

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import select
 
 from shared.clock import ManualClock
 from shared.config import Settings
@@ -149,6 +150,19 @@ def test_what_an_error_stopped_is_accounted_for(clock: ManualClock, error: BaseE
         raise error
     totals = {place: count for place, count in meter.totals.items() if count}
     assert totals == {("received", ""): 5, ("drop", "invalid"): 2, ("drop", reason): 3}
+
+
+async def test_a_name_of_a_senders_own_tells_of_nobody(gate: Gate, store: Store) -> None:
+    bad = [make_event("ada@example.com"), make_event("?q=canary"), make_event("page_view ?q=canary")]
+    named = make_event("own", props={"ada@example.com": 1})
+    assert await hand_in(gate, batch(*bad, named)) is None
+    await gate.meter.flush(store)
+    async with store.read() as session:
+        names = {event.name: event.props for event in (await session.execute(select(Event))).scalars()}
+        keys = repr([row.key for row in (await session.execute(select(Rollup))).scalars()])
+    assert names == {"[e-mail removed]": {}, "unnamed": {}, "own": {"[e-mail removed]": 1}}
+    assert "ada" not in keys
+    assert "canary" not in keys
 
 
 async def test_undeclared_names_are_noted_with_the_types_of_their_properties(gate: Gate) -> None:
