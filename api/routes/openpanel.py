@@ -31,14 +31,14 @@ def has_envelope(request: web.Request) -> bool:
 
 
 def find_envelope(body: bytes, depth: int) -> Any:
-    """The envelope in a body that is none of our events; None when it is not one either."""
+    """The envelope in a body; None when it is one of ours, which names its site, or nothing at all."""
     if MARK not in body:
         return None
     try:
         raw = parse_json_fast(body, depth)
     except InvalidInput:
         return None
-    return raw if openpanel.is_envelope(raw) else None
+    return raw if openpanel.is_envelope(raw) and "site" not in raw else None
 
 
 async def take_envelope(request: web.Request, raw: Any = None) -> web.Response:

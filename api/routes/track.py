@@ -9,7 +9,6 @@ from api.request_body import read_json_bytes
 from api.routes.openpanel import OpenPanelEnvelope, find_envelope, has_envelope, take_envelope
 from api.routing import INTAKE, RUNTIME, Operation, Route
 from api.senders import sender_of
-from shared.errors import InvalidInput
 from shared.ingest.event_fields import FlatEvent, TrackBatch
 from shared.ingest.events import TrackOutcome
 
@@ -37,13 +36,10 @@ async def take_events(request: web.Request) -> web.Response:
         return await take_envelope(request)
     sender = await sender_of(request, "events:write")
     body = await read_json_bytes(request)
-    try:
-        return answer_of(await runtime.events.take(body, sender)) or web.Response(status=202)
-    except InvalidInput:  # none of our events: an envelope that came without its headers, or nothing at all
-        envelope = find_envelope(body, runtime.settings.server.body_depth)
-        if envelope is None:
-            raise
+    envelope = find_envelope(body, runtime.settings.server.body_depth)
+    if envelope is not None:  # it came without its headers
         return await take_envelope(request, envelope)
+    return answer_of(await runtime.events.take(body, sender)) or web.Response(status=202)
 
 
 def answer_of(outcome: TrackOutcome) -> web.Response | None:

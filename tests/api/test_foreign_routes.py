@@ -187,6 +187,16 @@ async def test_openpanel_envelope_shares_the_path_with_our_own_events(api: Runni
     assert (await api.ask("POST", "/track", {"type": "alias", "payload": {}}, server)).status == 400
 
 
+async def test_an_envelope_without_headers_counts_once(api: RunningApi, runtime: Runtime) -> None:
+    sent = {"type": "track", "payload": {"name": "ev"}}
+    assert (await api.ask("POST", "/track", sent, {"Origin": "https://docs.example"})).status == 202
+    own = {"site": "docs", "id": "own-event-1", "name": "own", "type": "track", "payload": {}}
+    assert (await api.ask("POST", "/track", own)).status == 202
+    assert [event.name for event in await api.events()] == ["ev", "own"]
+    totals = runtime.meter.totals
+    assert (totals["received", ""], totals["stored", ""], totals["drop", "unreadable"]) == (2, 2, 0)
+
+
 async def test_umami_answers_with_ids_that_recognise_nobody(api: RunningApi) -> None:
     sent = {
         "type": "event",
