@@ -56,5 +56,4 @@ def sender_with(request: web.Request, key: Principal) -> Sender:
 
 async def browser_sender(request: web.Request) -> Sender:
     """A browser, a docs site that passes its request on, or a server with a key in the Authorization header."""
-    known = await sender_of(request, "events:write")
-    return Sender(known.address, known.user_agent, known.opted_out, known.key, known.passed_on_by)
+    return await sender_of(request, "events:write")

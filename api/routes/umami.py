@@ -3,6 +3,7 @@
 The ids in the answer are what its clients expect there; ours are made up each time, so they recognise nobody.
 """
 
+from collections import defaultdict
 from typing import Any
 
 from aiohttp import web
@@ -11,11 +12,13 @@ from pydantic import BaseModel, Field, RootModel
 from api.foreign_senders import browser_sender
 from api.request_body import read_json_bytes
 from api.routing import INTAKE, RUNTIME, Operation, Route
+from shared.config import SiteSettings
 from shared.identifiers import random_uuid
-from shared.ingest.events import Sender
 from shared.ingest.noise_filter import is_bot
+from shared.ingest.protocols.foreign import Parsed, join
 from shared.ingest.protocols.umami import UmamiMessage, parse, parse_batch
 from shared.ingest.strict_json import parse_json_fast
+from shared.runtime import Runtime
 
 BOT_ANSWER = {"beep": "boop"}
 
@@ -51,30 +54,35 @@ async def take_message(request: web.Request) -> web.Response:
     body = await read_json_bytes(request)
     with runtime.foreign.reading():
         message = parse(parse_json_fast(body, runtime.settings.server.body_depth), runtime.settings.limits)
-    site = await _take(request, message, sender)
-    if sender.key is None and is_bot(sender.user_agent, site):
+    site = _site_of(runtime, message)
+    await runtime.foreign.take(site, message.parsed, sender)
+    if sender.key is None and is_bot(sender.user_agent, site.key if site is not None else ""):
         return web.json_response(BOT_ANSWER)
     return web.json_response({"cache": "", "sessionId": random_uuid(), "visitId": random_uuid()})
 
 
 async def take_batch(request: web.Request) -> web.Response:
-    """Several messages of one sender, as Umami's proxies send them."""
+    """Several messages of one sender, as Umami's proxies send them: what is for one site is stored together."""
     runtime = request.app[RUNTIME]
     sender = await browser_sender(request)
     body = await read_json_bytes(request)
     with runtime.foreign.reading():
-        messages = parse_batch(parse_json_fast(body, runtime.settings.server.body_depth), runtime.settings.limits)
-    for message in messages:
-        await _take(request, message, sender)
-    return web.json_response({"size": len(messages), "processed": len(messages), "errors": 0, "details": []})
+        batch = parse_batch(parse_json_fast(body, runtime.settings.server.body_depth), runtime.settings.limits)
+    for _ in batch.problems:
+        runtime.events.note_unreadable()
+    by_site: dict[str, list[Parsed]] = defaultdict(list)
+    for message in batch.messages:
+        site = _site_of(runtime, message)
+        by_site[site.key if site is not None else ""].append(message.parsed)
+    for key, parts in by_site.items():
+        await runtime.foreign.take(runtime.settings.site(key), join(parts), sender)
+    taken, refused = len(batch.messages), len(batch.problems)
+    found = {"size": taken + refused, "processed": taken, "errors": refused, "details": batch.problems}
+    return web.json_response(found)
 
 
-async def _take(request: web.Request, message: UmamiMessage, sender: Sender) -> str:
-    """The key of the site, or nothing when there is none."""
-    runtime = request.app[RUNTIME]
-    site = runtime.foreign.find_site(message.website, message.host)
-    await runtime.foreign.take(site, message.parsed, sender)
-    return site.key if site is not None else ""
+def _site_of(runtime: Runtime, message: UmamiMessage) -> SiteSettings | None:
+    return runtime.foreign.find_site(message.website, message.host)
 
 
 class UmamiBatch(RootModel[list[UmamiBody]]):

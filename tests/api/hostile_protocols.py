@@ -227,7 +227,8 @@ def umami_cases() -> list[Case]:
         ),
     ]
     many = [
-        *(Case(f"batch {b!r}", 400, b) for b in (5, {}, [], [5], [umami(), {}])),
+        *(Case(f"batch {b!r}", 400, b) for b in (5, {}, [], [5], [{}, {"type": "event"}])),
+        Case("a good one beside bad ones", 200, [umami(), {}, 5], 1),
         Case("101 in a batch", 413, [umami()] * 101),
         Case("two in a batch", 200, [umami(), umami()], 2),
     ]

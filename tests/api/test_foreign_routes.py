@@ -218,6 +218,22 @@ async def test_umami_answers_with_ids_that_recognise_nobody(api: RunningApi) -> 
     assert {event.page for event in events[:3]} == {"/a"}
 
 
+async def test_an_umami_batch_is_stored_site_by_site_and_says_what_was_wrong(api: RunningApi, runtime: Runtime) -> None:
+    page, blog = ({"type": "event", "payload": {"website": site, "url": "/"}} for site in ("docs", "blog"))
+    away = {"type": "event", "payload": {"website": "nowhere", "url": "/"}}
+    answer = await api.ask("POST", "/api/batch", [page, {"type": "event", "payload": {}}, blog, away, page])
+    assert answer.json() == {
+        "size": 5,
+        "processed": 4,
+        "errors": 1,
+        "details": ["[1].payload.website: the id of the website is needed"],
+    }
+    assert [event.site for event in await api.events()] == ["docs", "docs", "blog"]
+    totals = runtime.meter.totals
+    assert (totals["received", ""], totals["stored", ""]) == (5, 3)
+    assert (totals["drop", "unreadable"], totals["drop", "unknown_site"]) == (1, 1)
+
+
 async def test_traits_reach_only_people_whom_we_know(api: RunningApi, runtime: Runtime) -> None:
     site, now = runtime.settings.sites[0], runtime.clock.now()
     key = await api.make_key("events:write")

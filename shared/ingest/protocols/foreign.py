@@ -69,6 +69,16 @@ class Parsed:
         return len(self.events) + self.left_out.total()
 
 
+def join(parts: Iterable[Parsed]) -> Parsed:
+    """What several messages hold, as one."""
+    joined = Parsed()
+    for part in parts:
+        joined.events += part.events
+        joined.traits += part.traits
+        joined.left_out += part.left_out
+    return joined
+
+
 def text_of(value: Any, most: int) -> str | None:
     """A printable text of at most so many characters; None for everything else."""
     if not isinstance(value, str):

@@ -42,13 +42,31 @@ class UmamiMessage:
     host: str | None
 
 
-def parse_batch(raw: Any, limits: LimitSettings) -> list[UmamiMessage]:
-    """Raises `InvalidInput` unless every message is one."""
+@dataclass(frozen=True)
+class UmamiBatch:
+    """The messages that could be read, and what is wrong with each of the others."""
+
+    messages: list[UmamiMessage]
+    problems: list[str]
+
+
+def parse_batch(raw: Any, limits: LimitSettings) -> UmamiBatch:
+    """A bad message costs the others nothing; raises `InvalidInput` when all are bad."""
     if not isinstance(raw, list) or not raw:
         raise InvalidInput("The batch was refused.", [FieldProblem("", "a list of messages is needed")])
     if len(raw) > limits.batch_events:
         raise BodyTooLarge(f"At most {limits.batch_events} messages at once.")
-    return [parse(message, limits) for message in raw]
+    messages: list[UmamiMessage] = []
+    problems: list[FieldProblem] = []
+    for index, sent in enumerate(raw):
+        try:
+            messages.append(parse(sent, limits))
+        except InvalidInput as error:
+            first = error.problems[0]
+            problems.append(FieldProblem(f"[{index}].{first.field}", first.reason))
+    if not messages:
+        raise InvalidInput("No message could be taken.", problems)
+    return UmamiBatch(messages, [f"{problem.field}: {problem.reason}" for problem in problems])
 
 
 def parse(raw: Any, limits: LimitSettings) -> UmamiMessage:
