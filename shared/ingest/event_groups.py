@@ -81,6 +81,7 @@ class EventGroups:
     def _steps(self, group: list[_Waiting]) -> Steps[None]:
         if not group:  # they may be tried again
             group.extend(self._take_some())
+        self._known.hold_days(self._store.writer.steps_know_until)
         return store_together(self._tables, group, self._known)
 
     def _take_some(self) -> list[_Waiting]:

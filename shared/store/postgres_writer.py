@@ -36,6 +36,8 @@ class PostgresWriter(Announcer):
         self._closing = False
         self._kept: list[AsyncConnection] = []  # for steps: handing them out anew costs more than a group of events
 
+    steps_know_until: int | None = None  # replicas change rows too
+
     async def run(self, unit: Unit[Result]) -> Result:
         return await self._counted(lambda: self._run_with_retries(unit))
 

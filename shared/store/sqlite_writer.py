@@ -73,6 +73,7 @@ class SqliteWriter(Announcer):
         self._queue_limit = queue_limit
         self._batch_limit = batch_limit
         self._closing = False
+        self.steps_know_until: int | None = 0
         self._task = asyncio.create_task(self._commit_batches(), name="store writer")
 
     async def run(self, unit: Unit[Result]) -> Result:
@@ -135,6 +136,7 @@ class SqliteWriter(Announcer):
             if not self.record.is_failing:  # once, however long it lasts
                 logger.error("a batch could not be committed: %s", type(error.__cause__ or error).__name__)
             self.record.note(committed=False)
+            self._forget()
             for waiting in batch:
                 waiting.error = waiting.error or CannotStore()
                 waiting.settle()
@@ -151,6 +153,8 @@ class SqliteWriter(Announcer):
         async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
             for waiting in batch:
                 await _run_in_savepoint(session, waiting)
+                if waiting.unit is not None or waiting.error is not None:
+                    self._forget()
                 session.expunge_all()
         return session
 
@@ -161,7 +165,13 @@ class SqliteWriter(Announcer):
         connection = await self._connection()
         work = [(waiting, waiting.make()) for waiting in batch if waiting.make is not None]
         await self._thread.run(lambda: _commit_at_once(connection, work))
+        if any(waiting.error is not None for waiting in batch):
+            self._forget()
         return True
+
+    def _forget(self) -> None:
+        """Rows may have changed past the steps, or what steps did was taken back."""
+        self.steps_know_until = (self.steps_know_until or 0) + 1
 
     async def _connection(self) -> sqlite3.Connection:
         if self._writing.current is None:

@@ -63,6 +63,11 @@ class Writer(Protocol):
         """
         ...
 
+    @property
+    def steps_know_until(self) -> int | None:
+        """What steps remember of the rows holds while this number stays the same; None when others write too."""
+        ...
+
     def listen(self, listener: Listener) -> None:
         """Calls the listener with the noted topics after each commit."""
         ...

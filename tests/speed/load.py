@@ -2,15 +2,17 @@
 
 import asyncio
 import json
+import secrets
 import time
 from collections import deque
 from dataclasses import dataclass
 from typing import cast
 
-from shared.identifiers import random_uuid
-
 AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 PAGES = 40
+VISITORS = 500
+EVENTS_PER_VIEW = 4
+DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 
 @dataclass(frozen=True)
@@ -21,29 +23,39 @@ class Measured:
 
 
 def make_requests(count: int, events: int) -> deque[bytes]:
-    """Requests of ready bytes; every id and every view is new."""
-    return deque(make_request(number, events) for number in range(count))
+    """Requests of ready bytes as the docs-site script writes them; every id is new."""
+    run = secrets.token_hex(4)
+    return deque(make_request(number, events, run) for number in range(count))
 
 
-def make_request(number: int, events: int) -> bytes:
-    sent = [
-        {
-            "id": random_uuid(),
-            "name": "page_view" if (number + index) % 4 == 0 else "engagement",
-            "view": random_uuid(),
-            "page": f"/guide/page-{(number + index) % PAGES}",
-            "title": "A page of the guide",
-            "marked": (number + index) % 4 == 0,
-            "engaged_ms": 1200,
-        }
-        for index in range(events)
-    ]
-    body = json.dumps({"site": "docs", "events": sent}).encode()
+def make_request(number: int, events: int, run: str = "") -> bytes:
+    """One beacon: ids are the random name of the view and a count, a view has four events or those of one beacon."""
+    first = number % EVENTS_PER_VIEW if events == 1 else 0
+    view_number = number // EVENTS_PER_VIEW if events == 1 else number
+    view = f"0.{_scattered(view_number)}{run or secrets.token_hex(4)}"
+    sent = [_event(view, first + index, view_number) for index in range(events)]
+    body = json.dumps(
+        {"site": "docs", "view": view, "page": f"/guide/page-{view_number % PAGES}", "events": sent},
+        separators=(",", ":"),
+    ).encode()
     head = (
-        f"POST /track HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: {AGENT} {number % 500}\r\n"
+        f"POST /track HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: {AGENT} {view_number % VISITORS}\r\n"
         f"Content-Type: text/plain\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+def _event(view: str, index: int, number: int) -> dict[str, object]:
+    event: dict[str, object] = {"id": f"{view}{index}", "at": int(time.time() * 1000)}
+    if index % EVENTS_PER_VIEW == 0:
+        return {**event, "name": "page_view", "title": "A page of the guide", "marked": True, "props": {"kind": "load"}}
+    return {**event, "name": "engagement", "engaged_ms": 1000 + number % 5000, "scroll_percent": 10 + number % 90}
+
+
+def _scattered(number: int) -> str:
+    """Five letters and digits without order, other ones for every number below 36^5."""
+    scattered = number * 40_503_767 % 36**5
+    return "".join(DIGITS[scattered // 36**place % 36] for place in range(5))
 
 
 class _Sender(asyncio.Protocol):

@@ -29,6 +29,7 @@ OPEN_MEASURES = frozenset(
     }
 )
 DAYS_REMEMBERED = 100
+VISITOR_DAYS_REMEMBERED = 50_000
 
 HOUR = timedelta(hours=1)
 _last_hour = (datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, 1, tzinfo=UTC))
@@ -49,10 +50,34 @@ def hour_of(moment: datetime) -> datetime:
 
 
 class KnownKeys:
-    """The keys that open measures have on some days, so that a key seen before needs no query."""
+    """What was seen before, so that it needs no query: the keys that open measures have on some days, and visitor-days.
+
+    A key that is thought to be there but is not does no harm. A visitor-day would, so `hold_days` is told how long
+    such knowledge holds.
+    """
 
     def __init__(self) -> None:
         self._days: OrderedDict[tuple[str, str, date], set[str]] = OrderedDict()
+        self._visitor_days: set[tuple[str, date, str]] = set()
+        self._holds_for: int | None = None
+
+    def hold_days(self, number: int | None) -> None:
+        """Visitor-days are known as long as the number stays the same; with None they never are."""
+        if number != self._holds_for or len(self._visitor_days) > VISITOR_DAYS_REMEMBERED:
+            self._visitor_days.clear()
+            self._holds_for = number
+
+    def without_old(self, site: str, days: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """The visitor-days that are not known yet or have something to say; from here on they are known."""
+        if self._holds_for is None:
+            return days
+        new = []
+        for day in days:
+            place = (site, day["local_day"], day["visitor"])
+            if day["converted"] or place not in self._visitor_days:
+                new.append(day)
+                self._visitor_days.add(place)
+        return new
 
     def of(self, site: str, measure: str, day: date) -> set[str]:
         place = (site, measure, day)

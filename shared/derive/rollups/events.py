@@ -40,7 +40,7 @@ def counting_steps(
     tally = Tally(site)
     count_plain(tally, rows)
     yield from count_views(tables, tally, rows)
-    yield from count_visitor_days(tables, tally, rows)
+    yield from count_visitor_days(tables, tally, rows, known)
     yield from tally.move(tables, known)
 
 
@@ -110,7 +110,9 @@ def _make_view(site: str, view: str, row: EventRow) -> dict[str, Any]:
     }
 
 
-def count_visitor_days(tables: EventTables, tally: Tally, rows: Iterable[EventRow]) -> Steps[None]:
+def count_visitor_days(
+    tables: EventTables, tally: Tally, rows: Iterable[EventRow], known: KnownKeys | None = None
+) -> Steps[None]:
     """Visitors of a day, and those who reached a goal on it; a first conversion counts at the hour in which the day
     began."""
     found: dict[tuple[date, str], list[EventRow]] = {}
@@ -118,6 +120,8 @@ def count_visitor_days(tables: EventTables, tally: Tally, rows: Iterable[EventRo
         if row["visitor"] is not None:
             found.setdefault((row["local_day"], row["visitor"]), []).append(row)
     days = [_make_day(tally.site, *place, events) for place, events in sorted(found.items())]
+    if known is not None:
+        days = known.without_old(tally.site, days)
     made, converted = yield from tables.add_days(tally.site, days)
     for day in made:
         tally.add("visitor_day", day["hour"], day["local_day"])
@@ -128,20 +132,11 @@ def count_visitor_days(tables: EventTables, tally: Tally, rows: Iterable[EventRo
 
 
 def _make_day(site: str, day: date, visitor: str, events: Sequence[EventRow]) -> dict[str, Any]:
-    views = engaged_ms = 0
-    converted = False
-    for event in events:
-        name = event["name"]
-        views += name == PAGE_VIEW
-        engaged_ms += event["engaged_ms"] or 0
-        converted = converted or name == CONVERSION
     return {
         "site": site,
         "local_day": day,
         "visitor": visitor,
         "person_id": events[0]["person_id"],
         "hour": hour_of(events[0]["occurred_at"]),
-        "views": views,
-        "engaged_ms": engaged_ms,
-        "converted": converted,
+        "converted": any([event["name"] == CONVERSION for event in events]),
     }

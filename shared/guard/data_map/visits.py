@@ -58,8 +58,6 @@ VISITS: dict[str, TableRule] = {
             "visitor": emptied("keyed hash of one day, or of the consented id; replaced by a random id"),
             "person_id": emptied("the person, after consent"),
             "hour": number("hour in which the visitor was first seen that day"),
-            "views": number("page views of that day"),
-            "engaged_ms": number("reading time of that day"),
             "converted": number("whether a goal was reached that day"),
         },
     ),

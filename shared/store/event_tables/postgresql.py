@@ -27,13 +27,7 @@ class PostgresTables:
             sort=False,
         )
         self._insert_views = _insert(self._views, self._views.key, "DO NOTHING RETURNING view")
-        more = "views = visitor_day.views + excluded.views, engaged_ms = visitor_day.engaged_ms + excluded.engaged_ms"
-        self._add_days = _insert(
-            # A row that was just made has no `xmax`; one that was there has that of this transaction.
-            self._days,
-            self._days.key,
-            f"DO UPDATE SET {more} RETURNING local_day, visitor, xmax = 0",
-        )
+        self._add_days = _insert(self._days, self._days.key, "DO NOTHING RETURNING local_day, visitor")
         counts = "count = rollup.count + excluded.count, total = rollup.total + excluded.total"
         self._add_rollups = _insert(self._rollups, self._rollups.key, f"DO UPDATE SET {counts}")
 
@@ -64,19 +58,23 @@ class PostgresTables:
         return [(hour, day) for hour, day in changed]
 
     def add_days(self, site: str, rows: Sequence[Row]) -> Steps[tuple[list[Row], list[tuple[datetime, date]]]]:
-        """Adds visitor-days or adds to them: those that are new, and hour and day of those that converted just now."""
+        """Adds visitor-days or notes their conversion: the new ones, and hour and day of those that converted now."""
         if not rows:
             return [], []
-        known = yield self._add_days, _arrays(self._days, rows)
-        new = {(day, visitor) for day, visitor, is_new in known if is_new}
+        made = yield self._add_days, _arrays(self._days, rows)
+        new = {(day, visitor) for day, visitor in made}
         fresh = [row for row in rows if (row["local_day"], row["visitor"]) in new]
         reached = [row for row in rows if row["converted"] and (row["local_day"], row["visitor"]) not in new]
         if not reached:
             return fresh, []
-        changed = yield (  # the rows are locked by the statement before, so in any order
-            "UPDATE visitor_day SET converted = true FROM unnest($2::date[], $3::text[]) AS same (day, who)"
-            " WHERE site = $1 AND local_day = same.day AND visitor = same.who AND NOT converted"
-            " RETURNING hour, local_day",
+        changed = yield (
+            "UPDATE visitor_day SET converted = true FROM"
+            " (SELECT local_day, visitor FROM visitor_day JOIN unnest($2::date[], $3::text[]) AS given (day, who)"
+            " ON local_day = given.day AND visitor = given.who WHERE site = $1 AND NOT converted"
+            " ORDER BY local_day, visitor FOR UPDATE OF visitor_day) AS same"
+            " WHERE visitor_day.site = $1 AND visitor_day.local_day = same.local_day"
+            " AND visitor_day.visitor = same.visitor AND NOT visitor_day.converted"
+            " RETURNING visitor_day.hour, visitor_day.local_day",
             (site, [row["local_day"] for row in reached], [row["visitor"] for row in reached]),
         )
         return fresh, [(hour, day) for hour, day in changed]

@@ -61,7 +61,7 @@ class SqliteTables:
         return [(self._views.read("hour", hour), self._views.read("local_day", day)) for hour, day in changed]
 
     def add_days(self, site: str, rows: Sequence[Row]) -> Steps[tuple[list[Row], list[tuple[datetime, date]]]]:
-        """Adds visitor-days or adds to them: those that are new, and hour and day of those that converted just now."""
+        """Adds visitor-days or notes their conversion: the new ones, and hour and day of those that converted now."""
         encoded = [self._days.values(row) for row in rows]
         known = yield from self._known_days(site, encoded)
         day_place, visitor_place = self._days.place("local_day"), self._days.place("visitor")
@@ -70,16 +70,11 @@ class SqliteTables:
             found = known.get((values[day_place], values[visitor_place]))
             if found is None:
                 fresh.append(row)
+                moving.append(values)
             elif row["converted"] and not found[1]:
                 converted.append((self._days.read("hour", found[0]), row["local_day"]))
-            elif not row["views"] and not row["engaged_ms"]:
-                continue
-            moving.append(values)
-        add = (
-            "views = views + excluded.views, engaged_ms = engaged_ms + excluded.engaged_ms, "
-            "converted = converted OR excluded.converted"
-        )
-        yield from _insert(self._days, moving, f"ON CONFLICT ({self._days.key}) DO UPDATE SET {add}")
+                moving.append(values)
+        yield from _insert(self._days, moving, f"ON CONFLICT ({self._days.key}) DO UPDATE SET converted = 1")
         return fresh, converted
 
     def _known_days(self, site: str, encoded: Sequence[Sequence[Any]]) -> Steps[dict[tuple[Any, Any], tuple[Any, Any]]]:

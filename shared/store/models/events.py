@@ -79,8 +79,6 @@ class VisitorDay(SQLModel, table=True):
     visitor: str = Field(primary_key=True, sa_type=ShortHex)
     person_id: str | None = None
     hour: datetime = Field(sa_type=Moment)  # start of the hour in which the visitor was first seen that day
-    views: int = 0
-    engaged_ms: int = Field(default=0, sa_type=BigInteger)
     converted: bool = False
 
 

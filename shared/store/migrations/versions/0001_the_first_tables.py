@@ -395,8 +395,6 @@ def upgrade() -> None:
         sa.Column("visitor", ShortHex(), nullable=False),
         sa.Column("person_id", sa.String(), nullable=True),
         sa.Column("hour", Moment(), nullable=False),
-        sa.Column("views", sa.Integer(), nullable=False),
-        sa.Column("engaged_ms", sa.BigInteger(), nullable=False),
         sa.Column("converted", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site", "local_day", "visitor", name=op.f("pk_visitor_day")),
         sqlite_with_rowid=False,
