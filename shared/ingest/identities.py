@@ -158,16 +158,26 @@ def keep_habits(person: Person, zone: str | None, language: str | None) -> None:
 
 async def keep_traits(session: AsyncSession, site: SiteSettings, traits: Sequence[Traits]) -> int:
     """Plan and segment of those whom we know by a consented id of the site; how many. Of others nothing is kept."""
+    people = await _people_on_the_web(
+        session, {web_external_id(site.key, sent) for said in traits for sent in said.ids}
+    )
     kept = 0
     for said in traits:
-        known = [await find_identity(session, Platform.WEB, web_external_id(site.key, sent)) for sent in said.ids]
-        person = next((found[1] for found in known if found is not None), None)
+        known = (people.get(web_external_id(site.key, sent)) for sent in said.ids)
+        person = next(filter(None, known), None)
         if person is None:
             continue
         person.plan, person.segment = said.plan or person.plan, said.segment or person.segment
         kept += 1
     await session.flush()
     return kept
+
+
+async def _people_on_the_web(session: AsyncSession, external_ids: set[str]) -> dict[str, Person]:
+    """Those of the identities whom we know, by id; a request has at most some thousands."""
+    query = select(Identity.external_id, Person).join(Person, Person.id == Identity.person_id)  # type: ignore[arg-type]
+    query = query.where(Identity.platform == Platform.WEB, col(Identity.external_id).in_(external_ids))
+    return {external_id: person for external_id, person in (await session.execute(query)).all()}
 
 
 async def opt_in(
