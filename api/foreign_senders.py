@@ -5,11 +5,14 @@ Bearer and Basic (the key as the user's name or as the password), a header of th
 
 import base64
 import binascii
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from aiohttp import web
 
 from api.authentication import address_of, check_key
+from api.request_body import read_sdk_json
+from api.routing import RUNTIME
 from api.senders import sender_of
 from shared.errors import NotAllowed, NotSignedIn
 from shared.guard.principals import Principal
@@ -47,6 +50,18 @@ async def key_with(request: web.Request, presented: str | None, scope: str) -> P
     if not key.has_scope(scope):
         raise NotAllowed(f"This key lacks the scope {scope}.")
     return key
+
+
+async def keyed_json(request: web.Request, scope: str, key_in: Callable[[Any], str | None]) -> tuple[Principal, Any]:
+    """The key and the body: a key in the Authorization header is looked at before anything is read or inflated.
+
+    `key_in` finds the one in the body that counts when there is none.
+    """
+    presented = presented_key(request.headers)
+    key = await key_with(request, presented, scope) if presented else None
+    with request.app[RUNTIME].foreign.reading():
+        raw = await read_sdk_json(request)
+    return key or await key_with(request, key_in(raw), scope), raw
 
 
 def sender_with(request: web.Request, key: Principal) -> Sender:

@@ -5,8 +5,7 @@ from typing import Any
 from aiohttp import web
 from pydantic import BaseModel, Field
 
-from api.foreign_senders import key_with, presented_key, sender_with
-from api.request_body import read_sdk_json
+from api.foreign_senders import keyed_json, sender_with
 from api.routing import INTAKE, RUNTIME, Operation, Route
 from shared.ingest.protocols import posthog
 
@@ -33,10 +32,7 @@ class PostHogAnswer(BaseModel):
 async def take_batch(request: web.Request) -> web.Response:
     """Answers after the commit."""
     runtime = request.app[RUNTIME]
-    with runtime.foreign.reading():
-        raw = await read_sdk_json(request)
-    presented = presented_key(request.headers) or posthog.key_in(raw)
-    key = await key_with(request, presented, "events:write")
+    key, raw = await keyed_json(request, "events:write", posthog.key_in)
     with runtime.foreign.reading():
         parsed = posthog.parse(raw, runtime.clock.now(), runtime.settings.limits)
     await runtime.foreign.take(runtime.settings.site(key.site or ""), parsed, sender_with(request, key))

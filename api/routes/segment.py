@@ -4,12 +4,13 @@ Its clients read errors as `{"code", "message"}`, do not repeat what was answere
 `Retry-After` says when there is one.
 """
 
+from typing import Any
+
 from aiohttp import web
 from pydantic import BaseModel, Field
 
 from api.error_responses import add_error_headers, status_of
-from api.foreign_senders import key_with, presented_key, sender_with
-from api.request_body import read_sdk_json
+from api.foreign_senders import keyed_json, sender_with
 from api.routing import INTAKE, RUNTIME, Operation, Route
 from shared.errors import WarroomError
 from shared.ingest.protocols import segment
@@ -55,17 +56,15 @@ async def take_messages(request: web.Request) -> web.Response:
 
 async def _take(request: web.Request) -> None:
     runtime = request.app[RUNTIME]
-    presented = presented_key(request.headers)
-    key = await key_with(request, presented, "events:write") if presented is not None else None
-    with runtime.foreign.reading():
-        raw = await read_sdk_json(request)
-    if key is None:
-        written = first_text(raw, ("writeKey",), 200) if isinstance(raw, dict) else None
-        key = await key_with(request, written, "events:write")
+    key, raw = await keyed_json(request, "events:write", _key_in)
     kind = request.path.rstrip("/").rpartition("/")[2]
     with runtime.foreign.reading():
         parsed = segment.parse(raw, kind, runtime.clock.now(), runtime.settings.limits)
     await runtime.foreign.take(runtime.settings.site(key.site or ""), parsed, sender_with(request, key))
+
+
+def _key_in(raw: Any) -> str | None:
+    return first_text(raw, ("writeKey",), 200) if isinstance(raw, dict) else None
 
 
 ANSWERS = {

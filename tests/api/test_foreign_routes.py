@@ -165,6 +165,12 @@ async def test_posthog_batch_is_stored_once_and_flags_are_exposures(api: Running
     assert (await api.ask("POST", "/batch/", {"api_key": "phc_x", "batch": batch})).status == 401
 
 
+async def test_posthog_body_is_not_inflated_for_a_key_that_is_not_valid(api: RunningApi, runtime: Runtime) -> None:
+    headers = {"Authorization": "Bearer wr_x", "Content-Encoding": "gzip"}
+    assert (await api.ask("POST", "/batch/", b"no gzip at all", headers)).status == 401
+    assert runtime.meter.totals["received", ""] == 0
+
+
 async def test_openpanel_envelope_shares_the_path_with_our_own_events(api: RunningApi) -> None:
     key = (await api.make_key("events:write"))["Authorization"].removeprefix("Bearer ")
     server = {"openpanel-client-id": "any", "openpanel-client-secret": key}
@@ -234,14 +240,19 @@ async def test_an_umami_batch_is_stored_site_by_site_and_says_what_was_wrong(api
     assert (totals["drop", "unreadable"], totals["drop", "unknown_site"]) == (1, 1)
 
 
-async def test_traits_reach_only_people_whom_we_know(api: RunningApi, runtime: Runtime) -> None:
+async def know_a_browser(runtime: Runtime) -> None:
+    """Somebody on the docs site whose consented id is browser-0001."""
     site, now = runtime.settings.sites[0], runtime.clock.now()
-    key = await api.make_key("events:write")
     await runtime.store.writer.run(
         lambda session: opt_in(
             session, runtime.settings, runtime.instance_key, Platform.WEB, "docs/browser-0001", site, now, "test"
         )
     )
+
+
+async def test_traits_reach_only_people_whom_we_know(api: RunningApi, runtime: Runtime) -> None:
+    await know_a_browser(runtime)
+    key = await api.make_key("events:write")
     traits = {"plan": "pro", "segment": "teams", "email": "ada@example.com"}
     answer = await segment(
         api, key, message("identify", anonymousId="browser-0001", traits=traits), message("identify", traits=traits)
@@ -253,12 +264,7 @@ async def test_traits_reach_only_people_whom_we_know(api: RunningApi, runtime: R
 
 
 async def test_a_key_says_nothing_of_the_people_of_another_site(api: RunningApi, runtime: Runtime) -> None:
-    site, now = runtime.settings.sites[0], runtime.clock.now()
-    await runtime.store.writer.run(
-        lambda session: opt_in(
-            session, runtime.settings, runtime.instance_key, Platform.WEB, "docs/browser-0001", site, now, "test"
-        )
-    )
+    await know_a_browser(runtime)
     said = {"type": "identify", "payload": {"website": "docs", "id": "browser-0001", "data": {"plan": "pro"}}}
     answer = await api.ask("POST", "/api/send", said, await api.make_key("events:write", site="blog"))
     assert answer.status == 403
