@@ -83,7 +83,7 @@ BOTH_DATABASES = (
     "tests/shared/deliver/test_kill_points",
     "tests/scenarios/test_docs_visitor_answers",
 )
-QUICK_SCRIPT_TESTS = ("plain_visit", "agreed_shape", "consent_keeps", "by_keyboard")
+QUICK_SCRIPT_TESTS = ("plain_visit", "agreed_shape", "built_files")
 LONG = (
     "tests/browser/test_every_page",
     "tests/discord_server/",  # the stand-ins' own proofs
@@ -108,7 +108,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         name = item.nodeid.replace(os.sep, "/")
         second_database = "[postgresql" in name and not name.startswith(BOTH_DATABASES)
-        script = "test_docs_site_script" in name and not any(part in name for part in QUICK_SCRIPT_TESTS)
+        script = "tests/browser/test_script_" in name and not any(part in name for part in QUICK_SCRIPT_TESTS)
         if second_database or script or name.startswith(LONG):
             item.add_marker(pytest.mark.slow)
 

@@ -28,7 +28,7 @@ export const openView = (kind, referrer) => {
 // Takes the fields for its own: they are the event from here on.
 export const record = (name, fields) => {
   if (FULL && JSON.stringify([queue, fields]).length > CHARACTERS_PER_BEACON) flush(); // what is no JSON ends here
-  if (count < EVENTS_PER_VIEW) queue.push(Object.assign(fields, { id: view + count++, name, at: Date.now() }));
+  if (count < EVENTS_PER_VIEW) queue.push(Object.assign(fields, { id: view + count++, at: Date.now(), name }));
   if (timer == 0) timer = setTimeout(guard(flush), NEXT_SEND_MS);
 };
 
@@ -47,6 +47,6 @@ export const flush = () => {
     const body = JSON.stringify({ site: options.site, ...who, view, page, events });
     // A plain string is text/plain: no preflight.
     const isTaken = navigator.sendBeacon(endpoint, body);
-    if (FULL && !isTaken) fetch(endpoint, { method: "POST", body, keepalive: true }).catch(() => (unsent = -~unsent));
+    if (FULL && !isTaken) fetch(endpoint, { keepalive: true, method: "POST", body }).catch(() => (unsent = -~unsent));
   }
 };

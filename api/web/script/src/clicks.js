@@ -12,7 +12,7 @@ export const noticeClick = ({ target, button, clientX, clientY }) => {
   const click = { target: marked?.dataset.warroomClick, marked: !!marked };
   if (FULL) {
     click.props = { // a click by keyboard has 0 for x and y
-      element: selectorOf(target), width: innerWidth, x: 1e3 * clientX / innerWidth | 0, y: 1e3 * clientY / innerHeight | 0,
+      width: innerWidth, element: selectorOf(target), x: 1e3 * clientX / innerWidth | 0, y: 1e3 * clientY / innerHeight | 0,
     };
   }
   if (FULL || marked) record("click", click);

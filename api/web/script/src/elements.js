@@ -33,8 +33,8 @@ const recordOnce = (element, done) => {
 
 // On screen is what is half visible, or fills half of the screen. The page itself is observed too: that tells its height.
 const screen = new IntersectionObserver(guard((entries) => {
-  if (FULL) entries.map(({ target, intersectionRatio, intersectionRect }) => {
-    if (target != root && (intersectionRatio >= 0.5 || intersectionRect.height > innerHeight / 2)) recordOnce(target);
+  if (FULL) entries.map(({ intersectionRatio, intersectionRect, target }) => {
+    if (target != root && (intersectionRatio >= 0.5 || 2 * intersectionRect.height > innerHeight)) recordOnce(target);
   });
   measure();
 }), { threshold: FULL ? [0.1, 0.2, 0.3, 0.5] : 0 });

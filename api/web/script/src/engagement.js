@@ -26,7 +26,7 @@ export const measure = () => {
 export const reportEngagement = () => {
   if (engaged > LEAST_MS) {
     const percent = 100 * depth + 0.5 | 0;
-    record("engagement", { engaged_ms: engaged | 0, scroll_percent: percent, ...(FULL && { props: { unsent } }) });
+    record("engagement", { scroll_percent: percent, engaged_ms: engaged | 0, ...(FULL && { props: { unsent } }) });
   }
   engaged = 0;
 };

@@ -3,7 +3,7 @@ import { record } from "./beacon.js";
 
 let errors = [];
 
-export const noticeError = ({ message, filename, lineno, reason }) => {
+export const noticeError = ({ message, reason, filename, lineno }) => {
   message ||= reason; // files that did not load have neither
   if (message) {
     message = (message + "").slice(0, 200);

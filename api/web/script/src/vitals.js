@@ -17,17 +17,17 @@ const measured = (metric, value, element) => {
 };
 
 export const watchVitals = () => {
-  const [{ activationStart = 0, responseStart }] = performance.getEntriesByType("navigation");
+  const [{ responseStart, activationStart = 0 }] = performance.getEntriesByType("navigation");
   const firstView = hasPaint && view;
-  const noticePaint = ({ name, startTime, element }) => { // after first-paint comes first-contentful-paint
+  const noticePaint = ({ startTime, element, name }) => { // after first-paint comes first-contentful-paint
     if (view == firstView) measured(name ? "FCP" : "LCP", startTime - activationStart, element);
   };
   const actions = {
     paint: noticePaint,
     "largest-contentful-paint": noticePaint,
     "layout-shift": noticeShift,
-    event: noticeInteraction,
     "first-input": noticeInteraction,
+    event: noticeInteraction,
   };
   measured("TTFB", responseStart - activationStart);
   PerformanceObserver.supportedEntryTypes.map((type) => actions[type]

@@ -11,8 +11,8 @@ import { noticeRestored, reportVitals, startVitals, watchVitals } from "./vitals
 
 const FIRST_SEND_MS = 5e3;
 
-const firstKind = doc.prerendering ? "prerender" : "load";
 const calls = window.warroom?.q || []; // made before there was a view
+const firstKind = doc.prerendering ? "prerender" : "load";
 let isWatching;
 
 const api = window.warroom = guard((name, props) => {
@@ -38,11 +38,11 @@ const begin = () => {
 const show = () => {
   follow();
   if (!last) leave();
-  else isWatching ||= doc.readyState < "i" && !(window.requestIdleCallback || setTimeout)(guard(watch)); // "complete"
+  else isWatching ||= doc.readyState < "i" && (window.requestIdleCallback || setTimeout)(guard(watch)); // "complete"
 };
 
 const watch = () => {
-  listen("scroll pointerover keydown", hurry);
+  listen("keydown scroll pointerover", hurry);
   listen(FULL && !("onscrollend" in window) ? "scroll" : "scrollend", measure);
   window.navigation?.addEventListener("currententrychange", guard(follow));
   if (FULL) watchVitals();
