@@ -11,7 +11,9 @@ from typing import Any
 
 from shared.config import LimitSettings
 from shared.event_catalogue import PAGE_VIEW
+from shared.ingest.custom_room import UNNAMED
 from shared.ingest.event_fields import clean_page
+from shared.ingest.event_properties import clean_name
 from shared.ingest.imports.rows import DayCounts, Found, Progress, Rejected, Row, Source, read_rows, sources_in
 from shared.ingest.protocols.foreign import host_of, text_of
 
@@ -34,7 +36,7 @@ def read_plausible(path: Path, limits: LimitSettings, progress: Progress) -> Ite
 
 
 def _read_part(source: Source, part: str, limits: LimitSettings, progress: Progress) -> Iterator[Found]:
-    """Rows of one day stand together, so no more than a day is in memory."""
+    """Rows of one day stand together, so no more than a day is in memory; of a day without a good row none comes."""
     counts: DayCounts | None = None
     newest = ""
     for row in read_rows(source, progress):
@@ -43,18 +45,17 @@ def _read_part(source: Source, part: str, limits: LimitSettings, progress: Progr
             if day < newest:
                 problem = "the days are not in order"
             else:
-                if counts is not None:
+                if counts is not None and counts.cells:
                     yield counts
                 counts, newest = DayCounts(source.name, row.line, part, day), day
         if problem is None and counts is not None:
             try:
                 READERS[part](counts, row.values, limits)
-                counts.rows += 1
             except (KeyError, ValueError) as error:
                 problem = f"{str(error).strip(chr(39))}: missing or no number"
         if problem is not None:
             yield Rejected(row.file, row.line, problem)
-    if counts is not None:
+    if counts is not None and counts.cells:
         yield counts
 
 
@@ -85,7 +86,7 @@ def _pages(counts: DayCounts, values: Mapping[str, Any], limits: LimitSettings) 
 def _sources(counts: DayCounts, values: Mapping[str, Any], _limits: LimitSettings) -> None:
     """By the host of the referrer, as we count them; a source without one keeps Plausible's name for it."""
     referrer, name = text_of(values.get("referrer"), 1000), text_of(values.get("source"), 100)
-    key = host_of(f"//{referrer.split('//')[-1]}") if referrer else name.lower() if name else None
+    key = host_of(f"//{referrer.split('//')[-1]}") if referrer else clean_name(name.lower()) if name else None
     views = _number(values, "pageviews")
     if key and key != "direct / none":
         counts.add("source", key, views)
@@ -95,7 +96,7 @@ def _custom_events(counts: DayCounts, values: Mapping[str, Any], limits: LimitSe
     name = text_of(values["name"], limits.name_characters)
     if name is None:
         raise KeyError("name")
-    counts.add("event", name, _number(values, "events"))
+    counts.add("event", clean_name(name) or UNNAMED, _number(values, "events"))
 
 
 def _number(values: Mapping[str, Any], name: str, default: int | None = None) -> int:

@@ -48,7 +48,6 @@ class DayCounts:
     part: str
     day: str
     cells: dict[tuple[str, str], list[float]] = field(default_factory=dict)
-    rows: int = 0
 
     def add(self, measure: str, key: str, count: float, total: float = 0.0) -> None:
         cell = self.cells.setdefault((measure, key), [0, 0.0])

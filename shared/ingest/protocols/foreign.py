@@ -19,6 +19,7 @@ from shared.derive.currencies import exponent_of
 from shared.event_catalogue import CATALOGUE, CONVERSION, EXPOSURE, PAGE_VIEW, SEQUENCE_STEP
 from shared.identifiers import fingerprint
 from shared.ingest.event_fields import TrackEvent
+from shared.ingest.event_properties import clean_name
 
 NOT_AN_EVENT = "not_an_event"  # traits, groups, aliases: taken without an error, but nothing happened
 INVALID = "invalid"
@@ -248,7 +249,7 @@ def make_named(event_id: str, name: str, raw: Any, limits: LimitSettings, **fiel
     if name == SEQUENCE_STEP:
         return TrackEvent(id=event_id, name=name, **fields, **_step_of(values, most))
     if fields.get("value_cents") is not None or name == CONVERSION:
-        goal = first_text(values, ("goal",), most) if name == CONVERSION else name
+        goal = first_text(values, ("goal",), most) if name == CONVERSION else clean_name(name)
         props = clean_props(values, limits, MONEY_KEYS)
         return TrackEvent(id=event_id, name=CONVERSION, goal=goal, props=props, **fields)
     return TrackEvent(id=event_id, name=name, props=clean_props(values, limits), **fields)

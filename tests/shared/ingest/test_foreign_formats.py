@@ -121,6 +121,8 @@ def test_a_foreign_name_may_mean_one_of_ours() -> None:
     assert (exposure.name, exposure.experiment, exposure.variant) == ("exposure", "hero", "2")
     step = make_named("e" * 8, "sequence_step", {"sequence": "start", "step": "2", "steps": 3}, LIMITS)
     assert (step.sequence, step.step, step.steps, step.done) == ("start", 2, 3, False)
+    paid = make_named("e" * 8, "paid by ada@example.com", {}, LIMITS, value_cents=5)
+    assert (paid.name, paid.goal) == ("conversion", "paid by [e-mail removed]")
 
 
 @pytest.mark.parametrize(

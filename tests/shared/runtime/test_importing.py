@@ -182,7 +182,7 @@ def write_plausible(folder: Path) -> Path:
         "imported_sources_20260101_20260102.csv": "date,source,referrer,pageviews,visitors\n"
         "2026-01-01,Google,google.com/search?q=1,12,6\n2026-01-01,Direct / None,,3,2\n",
         "imported_custom_events_20260101_20260102.csv": "date,name,link_url,path,visitors,events\n"
-        "2026-01-01,Signup,,,2,3\n2026-01-02,Signup,,,x,y\n",
+        "2026-01-01,Signup,,,2,3\n2026-01-01,to ada@example.com,,,1,1\n2026-01-02,Signup,,,x,y\n",
         "imported_devices_20260101_20260102.csv": "date,device,visitors\n2026-01-01,Mobile,3\n",
     }
     with zipfile.ZipFile(path, "w") as archive:
@@ -194,10 +194,10 @@ def write_plausible(folder: Path) -> Path:
 async def test_plausible_days_become_counters_once(runtime: Runtime, tmp_path: Path) -> None:
     path = write_plausible(tmp_path)
     dry = await take(runtime, "plausible", path, dry=True)
-    assert (dry.stored, await rollups(runtime)) == (6, {})
+    assert (dry.stored, await rollups(runtime)) == (5, {})
     first = await take(runtime, "plausible", path)
     again = await take(runtime, "plausible", path)
-    assert (first.stored, again.stored, again.repeated) == (6, 0, 6)
+    assert (first.stored, again.stored, again.repeated) == (5, 0, 5)  # not the day whose only row is bad
     found = await rollups(runtime)
     assert found["2026-01-01", "visitor_day", ""] == (10, 0.0)
     assert found["2026-01-01", "page_view", ""] == (25, 0.0)
@@ -205,6 +205,7 @@ async def test_plausible_days_become_counters_once(runtime: Runtime, tmp_path: P
     assert found["2026-01-01", "engaged_ms", ""] == (0, 90_000.0)
     assert found["2026-01-01", "source", "google.com"] == (12, 0.0)
     assert found["2026-01-01", "event", "Signup"] == (3, 0.0)
+    assert found["2026-01-01", "event", "to [e-mail removed]"] == (1, 0.0)
     assert found["2026-01-02", "visitor_day", ""] == (4, 0.0)
     assert [file for file, _, _ in rejected(path)] == [
         "imported_custom_events_20260101_20260102.csv",
@@ -225,7 +226,7 @@ async def test_days_with_events_of_their_own_are_left_alone_both_ways(runtime: R
     half = write_umami(tmp_path, "w,s1,e1,2026-01-02 10:00:00,/intro,,,,1,")
     await take(runtime, "umami", half)
     report = await take(runtime, "plausible", days)
-    assert report.left_out["this day has events of its own"] == 2
+    assert report.left_out["this day has events of its own"] == 1
     assert (await rollups(runtime))["2026-01-01", "visitor_day", ""] == (10, 0.0)
     write_umami(tmp_path, "w,s1,e2,2026-01-01 10:00:00,/intro,,,,1,")
     late = await take(runtime, "umami", rows)
