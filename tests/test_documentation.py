@@ -30,6 +30,12 @@ VARIABLES = {
     "WARROOM_TEST_CLOCK_FILE",
     "WARROOM_ALLOW_PIPED_LINK",
     "WARROOM_CHECK",
+    "WARROOM_KILLS",  # these and the next make proofs longer
+    "WARROOM_EXAMPLES",
+    "WARROOM_EXAMPLES_OF_AN_OPERATION",
+    "WARROOM_OVERLOAD_SECONDS",
+    "WARROOM_EACH_KIND",
+    "WARROOM_ADDRESSES",
     "WARROOM_KEY",  # the reader's own, in an example
     *(f"WARROOM_{name.upper()}" for name in SECRET_NAMES),
 }

@@ -111,6 +111,7 @@ def truncate_wal(connection: sqlite3.Connection) -> bool:
 # The first letters of what PostgreSQL says when it is away: connection lost, no resources, stopping or starting,
 # takes no connections.
 AWAY = ("08", "53", "57", "55000")
+CLOSED_UNDER_US = ("InterfaceError", "InternalClientError")  # the driver's own, without letters: the connection ended
 
 
 def is_unavailable(error: BaseException) -> bool:
@@ -118,6 +119,8 @@ def is_unavailable(error: BaseException) -> bool:
     if isinstance(error, OperationalError | InterfaceError | PoolTimeout | OSError):
         return True
     if isinstance(error, DBAPIError) and error.connection_invalidated:
+        return True
+    if type(error).__module__.startswith("asyncpg.") and type(error).__name__ in CLOSED_UNDER_US:
         return True
     return str(getattr(getattr(error, "orig", error), "sqlstate", None) or "").startswith(AWAY)
 

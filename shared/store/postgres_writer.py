@@ -109,7 +109,8 @@ class PostgresWriter(Announcer):
             async with driver.transaction():
                 result = await run_on_driver(driver, make())
         except BaseException:
-            await self._let_go(connection, driver)
+            await connection.invalidate()  # whatever state it is in, nobody is to get it
+            await connection.close()
             raise
         self._kept.append(connection)
         self.record.note(committed=True)

@@ -122,7 +122,7 @@ async def live_through(warroom: WarroomProcess, fault: Fault, *, reads: bool, ti
     async with aiohttp.ClientSession(warroom.base_url, cookie_jar=aiohttp.CookieJar(unsafe=True)) as member:
         await sign_in(warroom, member)
         async with watching_health(warroom) as health, under_load(warroom, (events, SENDERS), (feedback, 1)):
-            await warroom.until(lambda: len(events.acknowledged) >= 20)
+            await warroom.until(lambda: len(events.acknowledged) >= 20 and feedback.acknowledged)  # all is loaded
             async with fault(warroom):
                 await warroom.until(lambda: is_ready(warroom, False), 40)
                 await warroom.until(lambda: events.answers[503] >= REFUSALS and feedback.answers[503], 60)
