@@ -13,6 +13,8 @@ from shared.clock import ManualClock
 from shared.config import SiteSettings
 from shared.derive.coverage import store_run
 from shared.ingest import intake_meter
+from shared.ingest.foreign_events import NOT_ALLOWED, UNKNOWN_SITE
+from shared.ingest.protocols.foreign import INVALID, NOT_AN_EVENT
 from shared.runtime import Runtime
 from tests.api.running_api import RunningApi
 from tests.api.signed_in import Browser
@@ -98,6 +100,7 @@ async def test_a_site_that_fell_silent_is_shown_so(browser: Browser, api: Runnin
 
 def test_every_reason_is_put_into_words() -> None:
     assert set(intake_meter.REASONS.values()) | {"error"} <= REASONS.keys()
+    assert {NOT_AN_EVENT, INVALID, UNKNOWN_SITE, NOT_ALLOWED} <= REASONS.keys()
     sources = [*Path(intake_meter.__file__).parent.rglob("*.py")]
     named = {word for path in sources for word in re.findall(r'drop(?:_all)?\(\s*"(\w+)"', path.read_text("utf-8"))}
     assert named - REASONS.keys() == set()
