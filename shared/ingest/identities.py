@@ -46,10 +46,10 @@ async def ensure_identity(
     guild_id: str | None = None,
 ) -> tuple[Identity, Person]:
     """The identity and its person, made if new; language and Discord community are kept up to date."""
-    found = await find_identity(session, platform, external_id)
+    found = await find_identity(session, platform, external_id, hold=True)
     if found is None:
         await _add_identity(session, key, platform, external_id, site, now, language)
-        found = await find_identity(session, platform, external_id)
+        found = await find_identity(session, platform, external_id, hold=True)
         if found is None:
             raise LookupError("an identity vanished while it was made")
     identity, person = found

@@ -17,10 +17,18 @@ def identity_hash(key: bytes, platform: str, external_id: str) -> str:
     return keyed_hash(key, "identity", platform, external_id)
 
 
-async def find_identity(session: AsyncSession, platform: str, external_id: str) -> tuple[Identity, Person] | None:
-    """The identity and the person behind it."""
+async def find_identity(
+    session: AsyncSession, platform: str, external_id: str, *, hold: bool = False
+) -> tuple[Identity, Person] | None:
+    """The identity and the person behind it.
+
+    With `hold` nobody erases the person before the unit of work ends: on PostgreSQL rows that it adds would
+    otherwise outlive a person whom another unit removes at the same moment.
+    """
     query = select(Identity, Person).join(Person, Person.id == Identity.person_id)  # type: ignore[arg-type]
     query = query.where(Identity.platform == platform, Identity.external_id == external_id)
+    if hold:
+        query = query.with_for_update(read=True, key_share=True, of=Person)
     found = (await session.execute(query)).first()
     return (found[0], found[1]) if found else None
 

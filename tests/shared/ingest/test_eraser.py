@@ -4,16 +4,19 @@ import asyncio
 
 import pytest
 from sqlalchemy import delete
+from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
 from shared.errors import CannotStore, NotFound
 from shared.guard.erase_log import EraseLog
+from shared.ingest.identities import note_web_usage
 from shared.store.models import AppliedErasure, Event, Identity, Person, Suppression
 from shared.store.people import identity_hash
 from tests.shared.decide.people import KEY
 from tests.shared.ingest.intake import Desk
 from tests.shared.ingest.test_erasure import ADA, BEA, dump, eraser_of, track
 
+LONG_ENOUGH_TO_ERASE = 0.3  # seconds; on a slower machine the test only sees less
 ADAS_HASH = identity_hash(KEY, "web", f"docs/{ADA}")
 
 
@@ -114,3 +117,25 @@ async def test_two_at_once_erase_a_person_once(desk: Desk) -> None:
     await asyncio.gather(*(eraser.erase_identity("web", f"docs/{ADA}", "self") for eraser in (one, other)))
     assert await desk.counters() == await desk.rebuilt_counters()
     assert sum(count for key, (count, _) in (await desk.counters()).items() if key[1] == "page_view") == 1
+
+
+async def test_what_arrives_while_somebody_is_erased_does_not_outlive_them(desk: Desk) -> None:
+    """A unit that knows the person already and has not committed its event: the erasure waits and takes it too."""
+    await track(desk, ADA, "a")
+    erasing: asyncio.Task[object] | None = None
+
+    async def arrive(session: AsyncSession) -> None:
+        nonlocal erasing
+        now = desk.clock.now()
+        person_id, visitor = await note_web_usage(session, desk.settings, KEY, desk.site, ADA, now)
+        if erasing is None:
+            erasing = asyncio.create_task(eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self"))
+            await asyncio.wait({erasing}, timeout=LONG_ENOUGH_TO_ERASE)  # it waits for this unit, or has missed it
+        late = {"event_id": "late", "name": "page_view", "page": "/late", "visitor": visitor, "person_id": person_id}
+        session.add(Event(site="docs", received_at=now, occurred_at=now, local_day=now.date(), **late))
+
+    await desk.run(arrive)
+    assert erasing is not None
+    await erasing
+    assert await desk.rows(Event) == []
+    assert ADAS_HASH in {row.identity_hash for row in await desk.rows(Suppression)}
