@@ -16,6 +16,7 @@ from api.error_responses import (
 )
 from api.live_streams import STREAMS, LiveStreams, close_streams
 from api.routes import ALL_ROUTES
+from api.routes.script import routes_in_folder
 from api.routing import ACCESS_RULES, ARRIVING, IN_FLIGHT, RUNTIME, Access, access_of, add_routes, refuse_undeclared
 from shared.errors import CannotStore, NotAllowed, WarroomError
 from shared.guard.principals import ANONYMOUS
@@ -43,7 +44,7 @@ def make_app(runtime: Runtime) -> web.Application:
     app[KEYS_TOUCHED] = {}
     app[STREAMS] = LiveStreams()
     app.on_shutdown.append(close_streams)
-    add_routes(app, ALL_ROUTES)
+    add_routes(app, [*ALL_ROUTES, *routes_in_folder(runtime.settings.script)])
     app.on_startup.append(refuse_undeclared)
     app.on_response_prepare.append(add_headers)
     return app
@@ -112,4 +113,5 @@ def _observe(request: web.Request, status: int, access: Access | None, seconds: 
         asker = request.get(PRINCIPAL, ANONYMOUS)
         meter.use(f"{request.method} {route}", status, asker.id if asker.kind == "key" else "", seconds)
     if access.kind == "intake" and request.method == "POST":
+        route = request.app[RUNTIME].settings.script.plain_path(route)
         meter.answer(INTAKE_NAMES.get(route, route).strip("/"), status)

@@ -26,7 +26,7 @@ METHODS = "GET, POST, OPTIONS"
 
 def answer_preflight(request: web.Request) -> web.Response | None:
     """The answer to an OPTIONS request of an intake path; None for everything else."""
-    if request.method != "OPTIONS" or not _is_cross_origin_path(request.path):
+    if request.method != "OPTIONS" or not _is_cross_origin_path(_path_of(request)):
         return None
     response = web.Response(status=204)
     add_cors(request, response)
@@ -39,9 +39,10 @@ def answer_preflight(request: web.Request) -> web.Response | None:
 
 def add_cors(request: web.Request, response: web.StreamResponse) -> None:
     """Never with credentials."""
-    if request.path in ANY_ORIGIN:
+    path = _path_of(request)
+    if path in ANY_ORIGIN:
         response.headers.update(OPEN_HEADERS)
-    elif request.path.startswith(SITE_ORIGINS):
+    elif path.startswith(SITE_ORIGINS):
         response.headers["Vary"] = "Origin"
         origin = request.headers.get("Origin")
         if origin and is_site_origin(request, origin):
@@ -70,6 +71,11 @@ def is_site_origin(request: web.Request, origin: str, site_key: str | None = Non
     named = settings.site(site_key) if site_key is not None else None
     hosts = {known for site in ([named] if named else settings.sites) for known in site.hosts}
     return parts.netloc in hosts or (host in hosts and is_loopback_host(host))
+
+
+def _path_of(request: web.Request) -> str:
+    """The path, or what it stands for under the folder of the script."""
+    return request.app[RUNTIME].settings.script.plain_path(request.path)
 
 
 def _is_cross_origin_path(path: str) -> bool:

@@ -13,6 +13,7 @@ from api.dashboard_shell import make_shell
 from api.rendering import render
 from api.routes.dashboard_feedback import back_to
 from api.routing import RUNTIME, Route, id_in_path, role
+from api.script_tags import lines_of, tags_of
 from shared.config import ROLES
 from shared.errors import Conflict, FieldProblem, InvalidInput, WarroomError
 from shared.guard import api_keys, audit, sessions
@@ -71,6 +72,8 @@ async def _page(
         idle_minutes=rules.session_idle_minutes,
         session_hours=rules.session_hours,
         zone=settings.war_room.zone,
+        script_tags=[tags_of(site, settings) for site in settings.sites],
+        script_lines=lines_of(settings.script),
     )
 
 

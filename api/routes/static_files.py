@@ -1,4 +1,4 @@
-"""The files that browsers load: the script, the widget, the dashboard's styles. A fixed list, no folder walk."""
+"""The files of the dashboard and of the demo. A fixed list, no folder walk; the script has a file of its own."""
 
 import hashlib
 import mimetypes
@@ -12,7 +12,6 @@ from api.routing import PUBLIC, Route
 from shared.errors import NotFound
 
 FOLDER = Path(__file__).resolve().parents[1] / "web" / "static"
-AT_ROOT = ("warroom.js", "warroom-lite.js", "warroom-extras.js", "widget.js", "widget.css")
 MAX_AGE_SECONDS = 300
 
 
@@ -29,8 +28,7 @@ def load_file(name: str) -> tuple[bytes, str, str] | None:
 
 
 async def answer_file(request: web.Request) -> web.Response:
-    name = request.match_info.get("name") or request.path.removeprefix("/")
-    found = load_file(name)
+    found = load_file(request.match_info["name"])
     if found is None:
         raise NotFound("There is no such file.")
     body, kind, tag = found
@@ -46,7 +44,4 @@ async def answer_file(request: web.Request) -> web.Response:
     return web.Response(body=body, content_type=kind, charset=charset, headers=headers)
 
 
-ROUTES = [
-    Route("GET", "/static/{name}", answer_file, PUBLIC),
-    *(Route("GET", f"/{name}", answer_file, PUBLIC) for name in AT_ROOT),
-]
+ROUTES = [Route("GET", "/static/{name}", answer_file, PUBLIC)]

@@ -4,6 +4,7 @@ from shared.config.event_settings import EventPropertySettings, EventSettings
 from shared.config.field_types import Section, is_loopback_host
 from shared.config.privacy_settings import PrivacySettings, RetentionSettings
 from shared.config.reading import PROJECT_DIR, SECRET_NAMES, load_settings
+from shared.config.script_settings import ScriptSettings
 from shared.config.sections import (
     DEMO_SITE,
     ROLES,
@@ -42,6 +43,7 @@ __all__ = [
     "PrivacySettings",
     "PromptSettings",
     "RetentionSettings",
+    "ScriptSettings",
     "Secrets",
     "Section",
     "SentimentSettings",

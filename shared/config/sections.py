@@ -26,6 +26,7 @@ from shared.config.field_types import (
     is_loopback_host,
 )
 from shared.config.privacy_settings import PrivacySettings, RetentionSettings
+from shared.config.script_settings import ScriptSettings
 from shared.event_catalogue import Catalogue
 
 DEMO_SITE = "demo"
@@ -258,6 +259,7 @@ class Settings(Section):
     """All settings of one process; never logged as a whole."""
 
     server: ServerSettings
+    script: ScriptSettings
     store: StoreSettings
     sites: list[SiteSettings] = Field(default_factory=list)
     limits: LimitSettings

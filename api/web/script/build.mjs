@@ -61,7 +61,7 @@ function lay(name, text) {
   writeFileSync(join(out, name), body);
   writeFileSync(join(out, `${name}.br`), brotli);
   writeFileSync(join(out, `${name}.gz`), gzip);
-  manifest.files[name] = { sha256: sha256(body), bytes: body.length, gzip: gzip.length, brotli: brotli.length };
+  manifest.files[name] = { sha256: sha256(body), bytes: body.length, gzip: gzip.length, brotli: brotli.length, brotli_sha256: sha256(brotli) };
 }
 
 function sha256(bytes) {

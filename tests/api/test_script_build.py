@@ -1,0 +1,82 @@
+"""The committed files of the script are the build of their sources, and small."""
+
+import gzip
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+BUILD = ROOT / "api" / "web" / "script"
+STATIC = ROOT / "api" / "web" / "static"
+INFLATE = "process.stdout.write(zlib.brotliDecompressSync(fs.readFileSync(process.argv[1])))"
+BUDGETS = {  # bytes: gzip, brotli
+    "warroom.js": (2400, 2100),
+    "warroom-lite.js": (2400, 1100),
+    "warroom-extras.js": (1200, 1000),
+    "widget.js": (None, 6144),
+}
+
+
+@pytest.fixture(scope="module")
+def manifest() -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((BUILD / "manifest.json").read_text(encoding="utf-8"))
+    return found
+
+
+def sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_sources_are_those_that_were_built(manifest: dict[str, Any]) -> None:
+    sources = {path.name: sha256(path) for path in (BUILD / "src").iterdir()}
+    assert sources == manifest["sources"], "run `npm run build` in api/web/script"
+
+
+def test_files_are_those_that_were_built(manifest: dict[str, Any]) -> None:
+    for name, file in manifest["files"].items():
+        body = (STATIC / name).read_bytes()
+        assert (sha256(STATIC / name), len(body)) == (file["sha256"], file["bytes"]), name
+        assert sha256(STATIC / f"{name}.br") == file["brotli_sha256"], name
+        assert gzip.decompress((STATIC / f"{name}.gz").read_bytes()) == body, name
+
+
+@pytest.mark.parametrize("name", list(BUDGETS))
+def test_files_keep_their_budgets(name: str) -> None:
+    most_gzip, most_brotli = BUDGETS[name]
+    assert most_gzip is None or (STATIC / f"{name}.gz").stat().st_size <= most_gzip
+    assert (STATIC / f"{name}.br").stat().st_size <= most_brotli
+
+
+@pytest.mark.slow
+def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    node = shutil.which("node")
+    if node is None or not (BUILD / "node_modules").exists():
+        if os.environ.get("CI"):
+            pytest.fail("the build tools are not installed: npm ci --prefix api/web/script")
+        pytest.skip("the build tools are not installed: npm ci --prefix api/web/script")
+    subprocess.run([node, "build.mjs", str(tmp_path)], cwd=BUILD, check=True, capture_output=True, timeout=50)
+    built = {path.name for path in tmp_path.iterdir()} - {"manifest.json"}
+    assert built
+    for name in built:
+        if name.endswith(".gz"):  # another zlib may pack the same differently
+            assert gzip.decompress((tmp_path / name).read_bytes()) == gzip.decompress((STATIC / name).read_bytes()), (
+                name
+            )
+        elif name.endswith(".br"):
+            inflated = subprocess.run([node, "-e", INFLATE, str(STATIC / name)], check=True, capture_output=True)
+            assert inflated.stdout == (STATIC / name.removesuffix(".br")).read_bytes(), name
+        else:
+            assert (tmp_path / name).read_bytes() == (STATIC / name).read_bytes(), name
+
+
+def test_locks_name_no_host() -> None:
+    lock = (BUILD / "package-lock.json").read_text(encoding="utf-8")
+    assert "resolved" not in lock
+    packages = json.loads((BUILD / "package.json").read_text(encoding="utf-8"))["devDependencies"]
+    assert all(version[0].isdigit() for version in packages.values())
