@@ -32,11 +32,10 @@ async def purge_old_rows(context: JobContext) -> int:
     removed: Counter[str] = Counter()
     for purge, day in days.items():
         removed[purge.name] += await _purge(context, purge, day, ends_at)
-    removed["person"] = await _forget_people(context)
+    removed["person"] = await _forget_people(context, ends_at)
     counts = {name: count for name, count in removed.items() if count}
     value = {"at": now.isoformat(), "removed": counts}
     await context.run(lambda session: keep_value(session, LAST_PURGE, value, now))
-    await context.eraser.apply_log()  # a replica's own file gets what the others have erased
     return sum(counts.values())
 
 
@@ -53,16 +52,23 @@ async def _purge(context: JobContext, purge: Purge, day: date, ends_at: float) -
     return removed
 
 
-async def _forget_people(context: JobContext) -> int:
-    """Some of those not seen for longer than `retention.person_days`; who said no is not asked later either."""
+async def _forget_people(context: JobContext, ends_at: float) -> int:
+    """Those not seen for longer than `retention.person_days`; who said no is not asked later either.
+
+    Some of them in any case: tables with much to remove must not make people wait for ever.
+    """
     rules, now = context.settings, context.clock.now()
     if not rules.retention.person_days:
         return 0
     seen = func.coalesce(col(Person.last_seen_at), col(Person.created_at))
     said_no = or_(col(Person.opted_out_at).is_not(None), col(Person.dismissals) >= rules.prompts.dismissals)
     query = select(col(Person.id), said_no).where(seen < now - timedelta(days=rules.retention.person_days))
-    async with context.store.read() as session:
-        people = (await session.execute(query.limit(PEOPLE_AT_ONCE))).all()
-    for person_id, keep_silent in people:
-        await context.eraser.forget_person(person_id, keep_silent=bool(keep_silent))
-    return len(people)
+    forgotten = 0
+    while True:
+        async with context.store.read() as session:
+            people = (await session.execute(query.limit(PEOPLE_AT_ONCE))).all()
+        for person_id, keep_silent in people:
+            await context.eraser.forget_person(person_id, keep_silent=bool(keep_silent))
+        forgotten += len(people)
+        if len(people) < PEOPLE_AT_ONCE or context.clock.monotonic() >= ends_at:
+            return forgotten

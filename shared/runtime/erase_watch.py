@@ -1,6 +1,7 @@
 """Applies the erase log at the start, before the process is ready, leads, or shows anybody's data.
 
-A copy of the database that was put back holds people who were erased after it was made.
+A copy of the database that was put back holds people who were erased after it was made. Later each process looks
+again once in a while: its file gets what other processes have erased, and what a failure cut off is finished.
 """
 
 import asyncio
@@ -15,11 +16,12 @@ logger = logging.getLogger(__name__)
 
 PART = "erase log"
 AGAIN_SECONDS = 2.0
+EVERY_SECONDS = 3600.0
 Report = Callable[[Literal["ok", "starting"], str], None]
 
 
 class EraseWatch:
-    """`settle` runs once at the start; whoever must not see erased people waits for `settled`."""
+    """`run` settles at the start; whoever must not see erased people waits for `settled`."""
 
     def __init__(self, eraser: Eraser, report: Report) -> None:
         self._eraser = eraser
@@ -29,6 +31,16 @@ class EraseWatch:
     def begin(self) -> None:
         """Not ready from here on, until `settle` is through."""
         self._report("starting", "looks whether somebody must be erased again")
+
+    async def run(self, every_seconds: float = EVERY_SECONDS) -> None:
+        """Settles, then keeps the file and the database together for as long as the process lives."""
+        await self.settle()
+        while True:
+            await asyncio.sleep(every_seconds)
+            try:
+                await self._eraser.apply_log()
+            except Exception as error:  # the next look does it; the database may be away
+                logger.warning("the erase log was not compared with the database: %s", type(error).__name__)
 
     async def settle(self) -> None:
         """Tries until the log is applied: it may be unreadable, or the database away."""

@@ -72,7 +72,7 @@ async def _running(
             await edge.enter_async_context(serve_commands(path, OperatorContext(runtime)))
         await edge.enter_async_context(_background(_keep_flushing(runtime), "meter"))
         await edge.enter_async_context(_background(runtime.store_watch.run(), "store watch"))
-        await edge.enter_async_context(_background(runtime.erase_watch.settle(), "erase log"))
+        await edge.enter_async_context(_background(runtime.erase_watch.run(), "erase log"))
         await edge.enter_async_context(_background(_warm_up(runtime.settings), "warm-up"))
         if leads:
             await leader.enter_async_context(_background(_lead(runtime, leader_parts), "leadership"))

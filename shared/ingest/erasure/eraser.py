@@ -9,6 +9,7 @@ import logging
 import secrets
 from collections import Counter, defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -84,15 +85,13 @@ class Eraser:
     async def apply_log(self) -> int:
         """Erases again what this database has not seen, most often because a copy was put back; how many entries.
 
-        What the database has seen and the file lacks is added to it: the file was lost, or belongs to another replica.
+        Then what the database has seen and the file lacks is added to it: the file was lost, or belongs to another
+        replica. When it cannot be written, that is on record and waits for the next time: nobody is left to erase.
         """
         contents = await self._read_log()
         async with self._store.read() as session:
             rows = (await session.execute(select(AppliedErasure))).scalars().all()
         seen, written = {row.id for row in rows}, {entry.id for entry in contents}
-        lacking = [LogEntry(row.id, row.at, tuple(row.subjects)) for row in rows if row.id not in written]
-        if lacking:
-            await self._append(lacking)
         unknown = [entry for entry in contents if entry.id not in seen]
         people = await self._people_of({subject for entry in unknown for subject in entry.subjects})
         for entry in unknown:
@@ -100,6 +99,10 @@ class Eraser:
                 await self._apply(
                     entry, sorted({one for hashed in entry.subjects for one in people[hashed]}), LOG_ACTOR
                 )
+        lacking = [LogEntry(row.id, row.at, tuple(row.subjects)) for row in rows if row.id not in written]
+        if lacking:
+            with suppress(CannotStore):
+                await self._append(lacking)
         return len(unknown)
 
     async def _erase(self, subjects: Sequence[str], person_ids: Sequence[str], actor: str) -> Erased:
@@ -186,7 +189,7 @@ class Eraser:
         try:
             await asyncio.to_thread(self.log.append, entries)
         except OSError as error:
-            logger.error("the erase log cannot be written: %s", type(error).__name__)
+            logger.error("the erase log %s cannot be written: %s", self.log.path, type(error).__name__)
             raise CannotStore("The erase log cannot be written, so nothing was erased. Please try again.") from error
 
     async def _read_log(self) -> tuple[LogEntry, ...]:

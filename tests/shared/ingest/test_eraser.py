@@ -1,6 +1,7 @@
 """The order of an erasure, and what a start does with a log that knows more, or less, than the database."""
 
 import asyncio
+from typing import Any
 
 import pytest
 from sqlalchemy import delete
@@ -9,7 +10,9 @@ from sqlmodel import col
 
 from shared.errors import CannotStore, NotFound
 from shared.guard.erase_log import EraseLog
+from shared.ingest.erasure.units import note_applied
 from shared.ingest.identities import note_web_usage
+from shared.runtime.erase_watch import EraseWatch
 from shared.store.models import AppliedErasure, Event, Identity, Person, Suppression
 from shared.store.people import identity_hash
 from tests.shared.decide.people import KEY
@@ -97,6 +100,38 @@ async def test_a_lost_log_is_written_again_from_the_database(desk: Desk) -> None
     assert log_of(desk).read().entries == before
 
 
+async def test_a_full_disk_keeps_nobody_in_an_older_copy(desk: Desk) -> None:
+    """The lines of others cannot be copied into the file; who is in the file is erased nevertheless."""
+    await track(desk, ADA, "a")
+    eraser = eraser_of(desk)
+    await eraser.erase_identity("web", f"docs/{ADA}", "self")
+    await forget_that_it_was_applied(desk)
+    await track(desk, ADA, "a")
+    await desk.run(note_applied, "of-another-replica", desk.clock.now(), [])
+
+    def refuse(_entries: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    eraser.log.append = refuse  # type: ignore[method-assign, assignment]
+    assert await eraser.apply_log() == 1
+    assert await desk.rows(Event) == []
+
+
+async def test_a_replica_copies_what_the_others_erase_while_it_runs(desk: Desk) -> None:
+    """Whoever leads: an older copy may be put back with the file of any of them."""
+    own, other = eraser_of(desk), eraser_of(desk)
+    other.log = EraseLog(own.log.path.with_name("other.log"))
+    watch = EraseWatch(other, lambda _state, _sentence: None)
+    running = asyncio.create_task(watch.run(every_seconds=0.01))
+    try:
+        await watch.settled.wait()
+        await own.erase_identity("discord", "nobody", "self")
+        while other.log.read().entries != own.log.read().entries:
+            await asyncio.sleep(0.01)
+    finally:
+        running.cancel()
+
+
 async def test_a_start_without_a_readable_log_is_not_settled(desk: Desk) -> None:
     log_of(desk).path.mkdir(parents=True)
     with pytest.raises(CannotStore, match="cannot be read"):
@@ -131,7 +166,13 @@ async def test_what_arrives_while_somebody_is_erased_does_not_outlive_them(desk:
         if erasing is None:
             erasing = asyncio.create_task(eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self"))
             await asyncio.wait({erasing}, timeout=LONG_ENOUGH_TO_ERASE)  # it waits for this unit, or has missed it
-        late = {"event_id": "late", "name": "page_view", "page": "/late", "visitor": visitor, "person_id": person_id}
+        late: dict[str, Any] = {
+            "event_id": "late",
+            "name": "page_view",
+            "page": "/late",
+            "visitor": visitor,
+            "person_id": person_id,
+        }
         session.add(Event(site="docs", received_at=now, occurred_at=now, local_day=now.date(), **late))
 
     await desk.run(arrive)

@@ -17,7 +17,7 @@ from shared.guard.retention import PURGES, Purge, purged_before
 from shared.ingest.erasure import Eraser
 from shared.ingest.intake_meter import IntakeMeter
 from shared.jobs.context import JobContext
-from shared.jobs.purging import purge_old_rows
+from shared.jobs.purging import PEOPLE_AT_ONCE, purge_old_rows
 from shared.store.column_types import Utc
 from shared.store.database import Store
 from shared.store.models import (
@@ -176,6 +176,14 @@ async def test_people_not_seen_for_long_go_and_their_no_stays(context: JobContex
     assert await purge_old_rows(context) == 2
     assert [row.id for row in await all_of(context.store, Person)] == ["young"]
     assert len(await all_of(context.store, Suppression)) == 1
+
+
+async def test_many_people_go_in_one_run(context: JobContext, clock: ManualClock) -> None:
+    """As many as an hour brings: a fixed number a run would never catch up with them."""
+    rows = [row for n in range(PEOPLE_AT_ONCE + 3) for row in person(clock, f"old-{n}", OLD)]
+    await add(context.store, *rows)
+    assert await purge_old_rows(context) == PEOPLE_AT_ONCE + 3
+    assert await all_of(context.store, Person) == []
 
 
 async def test_the_last_purge_is_on_record(context: JobContext, clock: ManualClock) -> None:
