@@ -24,6 +24,7 @@ from shared.ingest.noise_filter import opted_out
 
 logger = logging.getLogger("warroom.access")
 
+ROUTES = {"/track": "POST /track", "/api/track": "POST /api/track"}
 WISHES = ("sec-gpc", "dnt")
 FORWARDED_NAMES = frozenset(name.lower().encode() for name in FORWARDED)
 
@@ -59,8 +60,7 @@ class HotRoute:
         seconds = self._clock.monotonic() - started
         if logger.isEnabledFor(logging.DEBUG):
             logger.debug("POST %s %d %.1f ms", request.path, status, seconds * 1000)
-        self._meter.use(f"POST {request.path}", status, "", seconds)
-        self._meter.answer("track", status)
+        self._meter.serve(ROUTES[request.path], "track", status, seconds)
         return self._answers.accepted() if response is None else self._answers.render(response)
 
     async def _response(self, request: HotRequest, peer: str) -> web.Response | None:

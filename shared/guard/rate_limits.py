@@ -31,11 +31,11 @@ class TrackLimiter:
         self._keys = _MinuteWindows(limits.track_key_per_minute, MOST_KEYS)
         self._clock = clock
 
-    def allow_visitor(self, bucket: str, events: int) -> bool:
-        return self._visitors.hit(bucket, events, self._clock.now())
+    def allow_visitor(self, bucket: str, events: int, now: datetime | None = None) -> bool:
+        return self._visitors.hit(bucket, events, now or self._clock.now())
 
-    def allow_key(self, key_id: str, events: int) -> bool:
-        return self._keys.hit(key_id, events, self._clock.now())
+    def allow_key(self, key_id: str, events: int, now: datetime | None = None) -> bool:
+        return self._keys.hit(key_id, events, now or self._clock.now())
 
 
 class _MinuteWindows:

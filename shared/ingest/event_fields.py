@@ -85,8 +85,11 @@ class Received(msgspec.Struct, frozen=True):
 
     site: SiteSettings
     now: datetime
-    visitor_on: Callable[[date], str | None]
-    person_id: str | None
+    today: date  # the site's day of now, and when it begins and ends
+    today_starts: datetime
+    today_ends: datetime
+    visitor: str | None  # of today
+    visitor_on: Callable[[date], str | None]  # of another day
     with_key: bool
 
 
@@ -152,7 +155,11 @@ def make_row(event: TrackEvent, received: Received, settings: Settings) -> dict[
     """The row of an event: cleaned, dated, and without a trace of who sent it."""
     limits = settings.limits
     occurred = repair_time(event.at, received.now, with_key=received.with_key)
-    day = local_day(occurred, received.site.zone)
+    if received.today_starts <= occurred < received.today_ends:
+        day, visitor = received.today, received.visitor
+    else:
+        day = local_day(occurred, received.site.zone)
+        visitor = received.visitor_on(day)
     return {
         "site": received.site.key,
         "event_id": event.id,
@@ -160,8 +167,8 @@ def make_row(event: TrackEvent, received: Received, settings: Settings) -> dict[
         "received_at": received.now,
         "occurred_at": occurred,
         "local_day": day,
-        "visitor": received.visitor_on(day),
-        "person_id": received.person_id,
+        "visitor": visitor,
+        "person_id": None,
         "view": event.view,
         "page": clean_page(event.page, limits.page_characters),
         "title": _cut(event.title, limits.string_characters),

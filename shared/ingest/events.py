@@ -25,6 +25,7 @@ from shared.ingest.noise_filter import is_bot
 from shared.ingest.track_body import About, Batch, about_problems, read_body
 from shared.store.database import Store
 
+ONE_DAY = timedelta(days=1)
 TOO_MANY_NAMES = "too many names today that the catalogue of events does not know"
 
 
@@ -149,7 +150,7 @@ class EventIntake:
             checked = self._check(batch, receipt)
             now = self._clock.now()
             visitor = await self._visitor(site, sender, now) if sender.key is None else None
-            if not self._is_within_limit(visitor, sender, len(checked.good)):
+            if not self._is_within_limit(visitor, sender, len(checked.good), now):
                 receipt.drop("limit", len(checked.good))
                 return TrackOutcome(rule="limit")
             good = self._with_room(site, checked, receipt)
@@ -210,10 +211,10 @@ class EventIntake:
         receipt.drop("too_many_names", len(refused))
         return [event for event in checked.good if id(event) not in refused]
 
-    def _is_within_limit(self, visitor: str | None, sender: Sender, events: int) -> bool:
+    def _is_within_limit(self, visitor: str | None, sender: Sender, events: int, now: datetime) -> bool:
         if visitor is not None:
-            return self._limiter.allow_visitor(visitor, events)
-        if sender.key is not None and not self._limiter.allow_key(sender.key.id, events):
+            return self._limiter.allow_visitor(visitor, events, now)
+        if sender.key is not None and not self._limiter.allow_key(sender.key.id, events, now):
             raise LimitReached("This key has sent too many events; please wait a minute.", 60)
         return True
 
@@ -230,24 +231,23 @@ class EventIntake:
         now: datetime,
     ) -> list[dict[str, Any]]:
         """Rows with the visitor of the day they belong to; a late beacon crosses midnight with yesterday's salt."""
-        visitors: dict[date, str] = {}
-        always = None
+        today = local_day(now, site.zone)
+        starts, ends = day_start(today, site.zone), day_start(today + ONE_DAY, site.zone)
+        others: dict[date, str] = {}
         if about.identified is not None:
-            always = keyed_hash(self._key, "identified", site.key, about.identified)
-        elif visitor is not None and about.person is None:
-            today = local_day(now, site.zone)
-            visitors[today] = visitor
-            midnight = day_start(today, site.zone).timestamp() * 1000
-            if any(event.at is not None and event.at < midnight for event in events):
-                before = now - timedelta(days=1)
-                visitors[local_day(before, site.zone)] = await self._visitor(site, sender, before)
+            visitor = keyed_hash(self._key, "identified", site.key, about.identified)
+        elif about.person is not None:
+            visitor = None
+        elif visitor is not None and _has_earlier(events, starts):
+            others[today - ONE_DAY] = await self._visitor(site, sender, now - ONE_DAY)
+        is_daily = visitor is not None and about.identified is None
 
         def visitor_on(day: date) -> str | None:
-            if not visitors:
-                return always
-            return visitors.get(day) or self._hasher.on_another_day(visitors[today], day)
+            if visitor is None or not is_daily:
+                return visitor
+            return others.get(day) or self._hasher.on_another_day(visitor, day)
 
-        received = Received(site, now, visitor_on, None, with_key=sender.key is not None)
+        received = Received(site, now, today, starts, ends, visitor, visitor_on, with_key=sender.key is not None)
         return [make_row(event, received, self._settings) for event in events]
 
     async def _store_as_person(
@@ -264,3 +264,8 @@ class EventIntake:
             return await store_alone(session, site.key, owned)
 
         return await self._store.writer.run(unit)
+
+
+def _has_earlier(events: Sequence[TrackEvent], moment: datetime) -> bool:
+    milliseconds = moment.timestamp() * 1000
+    return any([event.at is not None and event.at < milliseconds for event in events])

@@ -54,6 +54,7 @@ class IntakeMeter:
         self._clock = clock
         self._zones = zones or {}  # by site; what belongs to no site counts in UTC
         self._counts: Counter[Cell] = Counter()
+        self._served: dict[tuple[str, int], tuple[str, str]] = {}  # keys by route and status
         self.totals: Counter[tuple[str, str]] = Counter()  # (measure, key) since the start, for /metrics
 
     def answer(self, route: str, status: int) -> None:
@@ -93,6 +94,17 @@ class IntakeMeter:
         hour = self._current_hour()
         self._count_open((INSTALLATION, hour, USAGE, f"{route}|{status}|{key_id}"))
         self._count_open((INSTALLATION, hour, USAGE_MS, f"{route}|{_bucket(seconds)}"))
+
+    def serve(self, route: str, name: str, status: int, seconds: float) -> None:
+        """One answer of an intake route to nobody with a key: as `use` and `answer` together."""
+        keys = self._served.get((route, status))
+        if keys is None:
+            keys = self._served[route, status] = (f"{route}|{status}|", f"{name}:{status // 100}xx")
+        hour = self._current_hour()
+        self._count_open((INSTALLATION, hour, USAGE, keys[0]))
+        self._count_open((INSTALLATION, hour, USAGE_MS, f"{route}|{_bucket(seconds)}"))
+        self._counts[INSTALLATION, hour, ANSWER, keys[1]] += 1
+        self.totals[ANSWER, keys[1]] += 1
 
     def _count(self, site: str, measure: str, key: str, count: int = 1) -> None:
         self._counts[site, self._current_hour(), measure, key] += count

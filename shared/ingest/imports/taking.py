@@ -132,7 +132,7 @@ class ImportIntake:
         def visitor_on(day: date) -> str | None:
             return keyed_hash(self._key, "imported", site.key, day.isoformat(), user) if isinstance(user, str) else None
 
-        received = Received(site, occurred, visitor_on, None, with_key=True)
+        received = Received(site, occurred, occurred.date(), occurred, occurred, None, visitor_on, with_key=True)
         row = make_row(msgspec.structs.replace(event, at=None), received, self._settings)
         return {**row, "event_id": keyed_hash(self._key, "imported event", event.id), "received_at": self._clock.now()}
 
