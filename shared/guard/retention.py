@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, CursorResult, delete, tuple_
+from sqlalchemy import ColumnElement, CursorResult, delete, exists, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col, select
 
@@ -40,6 +40,12 @@ PURGED = "purged"  # key of the small value that holds, by table, the first day 
 LAST_PURGE = "last_purge"
 REBUILT_FROM = ("event", "feedback")
 UNFINISHED = (OutboxState.PENDING.value, OutboxState.CLAIMED.value)
+QUOTED = {Feedback: col(Quote.feedback_id), OutboxMessage: col(Quote.outbox_id)}
+QUOTES_A_KNOWN_PERSON = (  # such a post must still be found when the person is erased
+    exists()
+    .where(col(Quote.outbox_id) == col(OutboxMessage.id))
+    .where(col(Feedback.id) == col(Quote.feedback_id), col(Feedback.person_id).is_not(None))
+)
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,12 @@ PURGES = (
     Purge("rollup_days", ImportedDay, "local_day"),
     Purge("feedback_days", Feedback, "local_day"),
     Purge("usage_day_days", UsageDay, "day"),
-    Purge("outbox_days", OutboxMessage, "created_at", (col(OutboxMessage.state).not_in(UNFINISHED),)),
+    Purge(
+        "outbox_days",
+        OutboxMessage,
+        "created_at",
+        (col(OutboxMessage.state).not_in(UNFINISHED), ~QUOTES_A_KNOWN_PERSON),
+    ),
     Purge("audit_days", AuditEntry, "at"),
     Purge("alert_days", Alert, "resolved_at"),
     Purge("external_event_days", ExternalEvent, "updated_at"),
@@ -117,13 +128,14 @@ async def remove_old(session: AsyncSession, purge: Purge, before: date, keys: Se
     """Removes those of these rows that are still old; how many."""
     columns = list(purge.table.__table__.primary_key.columns)  # type: ignore[attr-defined]
     these = tuple_(*columns).in_(keys) if len(columns) > 1 else columns[0].in_([key[0] for key in keys])
-    if purge.table in (Feedback, OutboxMessage):
-        quoted = col(Quote.feedback_id) if purge.table is Feedback else col(Quote.outbox_id)
-        await session.execute(delete(Quote).where(quoted.in_([key[0] for key in keys])))
-    gone: CursorResult[Any] = await session.execute(  # type: ignore[assignment]
-        delete(purge.table).where(these, *_old(purge, before)).execution_options(synchronize_session=False)
-    )
-    return gone.rowcount
+    statement = delete(purge.table).where(these, *_old(purge, before)).execution_options(synchronize_session=False)
+    quoted = QUOTED.get(purge.table)
+    if quoted is None:
+        gone: CursorResult[Any] = await session.execute(statement)  # type: ignore[assignment]
+        return gone.rowcount
+    ids = (await session.execute(statement.returning(columns[0]))).scalars().all()
+    await session.execute(delete(Quote).where(quoted.in_(ids)))
+    return len(ids)
 
 
 async def note_purged(session: AsyncSession, days: Mapping[str, date], now: datetime) -> None:

@@ -419,7 +419,7 @@ async def test_every_column_with_a_text_is_handed_out_and_goes(desk: Desk) -> No
     moments = {"received_at": now, "occurred_at": now, "created_at": now, "at": now, "hour": now, "next_try_at": now}
     traces: dict[str, dict[str, str]] = {}
     for table in (Event, Feedback, OutboxMessage, models.Identity, models.PageView, VisitorDay, models.AuditEntry):
-        known = {name: value for name, value in moments.items() if name in table.model_fields}
+        known: dict[str, Any] = {name: value for name, value in moments.items() if name in table.model_fields}
         known |= {"local_day": now.date()} if "local_day" in table.model_fields else {}
         known |= {"target": person_id} if table is models.AuditEntry else {}
         known |= {"id": f"{table.__tablename__}-1"} if table in (Feedback, models.Identity) else {}

@@ -23,6 +23,7 @@ from shared.store.database import Store
 from shared.store.models import (
     DueReport,
     Event,
+    Feedback,
     Identity,
     OutboxMessage,
     Person,
@@ -109,6 +110,28 @@ async def test_quotes_go_with_the_message(context: JobContext, clock: ManualCloc
     await add(context.store, Quote(outbox_id=message.id, feedback_id="f1"), Quote(outbox_id=-1, feedback_id="f2"))
     await purge_old_rows(context)
     assert [row.feedback_id for row in await all_of(context.store, Quote)] == ["f2"]
+
+
+async def test_a_post_that_quotes_a_known_person_stays_as_long_as_their_words(
+    context: JobContext, clock: ManualClock
+) -> None:
+    """An erasure must still find it, to take the words out of the channel."""
+    await add(context.store, *person(clock, "ada", YOUNG))
+    for number, known in enumerate(("ada", None)):
+        await add(
+            context.store,
+            make_row(OutboxMessage, clock, number, OLD, state="sent"),
+            make_row(Feedback, clock, number, YOUNG, id=f"f{number}", person_id=known),
+        )
+    first, second = sorted(row.id for row in await all_of(context.store, OutboxMessage))
+    await add(context.store, Quote(outbox_id=first, feedback_id="f0"), Quote(outbox_id=second, feedback_id="f1"))
+    await purge_old_rows(context)
+    assert [row.id for row in await all_of(context.store, OutboxMessage)] == [first]
+    assert [row.feedback_id for row in await all_of(context.store, Quote)] == ["f0"]
+    clock.advance(days=9)
+    await purge_old_rows(context)
+    assert await all_of(context.store, Quote) == []
+    assert await all_of(context.store, OutboxMessage) == []
 
 
 async def keep_counted_event(context: JobContext, clock: ManualClock, age: timedelta) -> Event:
