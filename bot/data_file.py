@@ -1,5 +1,6 @@
 """Everything stored about a person as a file to attach; a large one is compressed, a huge one is left to the team."""
 
+import asyncio
 import gzip
 import io
 import json
@@ -26,11 +27,16 @@ async def data_file(runtime: Runtime, person_id: str, name: str) -> discord.File
     async with runtime.store.read() as session:
         async for piece in stream_person(session, runtime.instance_key, person_id):
             written.write(piece.encode())
-    data = written.getvalue()
+    data, ending = await asyncio.to_thread(_packed, written.getvalue())  # seconds, in which others are not to wait
+    if len(data) > MOST_BYTES:
+        raise InvalidInput(TOO_LARGE)
+    return discord.File(io.BytesIO(data), name + ending)
+
+
+def _packed(data: bytes) -> tuple[bytes, str]:
+    """The file as it is sent, and what its name ends in besides."""
     if len(data) <= READABLE_BYTES:
         data = json.dumps(json.loads(data), ensure_ascii=False, indent=2).encode()
     if len(data) > PLAIN_BYTES:
-        data, name = gzip.compress(data, COMPRESSED, mtime=0), f"{name}.gz"
-    if len(data) > MOST_BYTES:
-        raise InvalidInput(TOO_LARGE)
-    return discord.File(io.BytesIO(data), name)
+        return gzip.compress(data, COMPRESSED, mtime=0), ".gz"
+    return data, ""

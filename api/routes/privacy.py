@@ -1,5 +1,6 @@
 """Export, erasure and report, by a server's key or by the consented id of the browser itself."""
 
+import asyncio
 from typing import Annotated, Any, Literal
 
 from aiohttp import web
@@ -22,6 +23,9 @@ from shared.store.people import web_external_id
 
 TRIES_PER_HOUR = 20
 HOUR_SECONDS = 3600
+EXPORT_SECONDS = 300.0  # 60 seconds are enough for 100,000 rows; the rest is for slow lines
+BUSY_SECONDS = 60
+DISPOSITION = 'attachment; filename="my-data.json"'
 SCOPE = "privacy:write"
 NOTHING = "Nothing is stored about this person."
 
@@ -67,14 +71,7 @@ async def export_data(request: web.Request) -> web.StreamResponse:
     platform, external_id, key = await _who(request)
     async with runtime.store.read() as session:
         person_id = await _person_id(session, platform, external_id, key)
-        pieces = stream_person(session, runtime.instance_key, person_id)
-        answer = web.StreamResponse(headers={"Content-Disposition": 'attachment; filename="my-data.json"'})
-        answer.content_type, answer.charset = "application/json", "utf-8"
-        await answer.prepare(request)
-        async for piece in pieces:
-            await answer.write(piece.encode())
-        await answer.write_eof()
-    return answer
+    return await hand_out(request, person_id)
 
 
 async def erase_data(request: web.Request) -> web.Response:
@@ -98,6 +95,30 @@ async def report_data(request: web.Request) -> web.Response:
     async with runtime.store.read() as session:
         told = await report(session, runtime.settings, key.site if key else None)
     return web.json_response({**told, "salts": await salt_ages(runtime.hasher, runtime.clock.now())})
+
+
+async def hand_out(request: web.Request, person_id: str) -> web.StreamResponse:
+    """A person's data as a file, written piece by piece.
+
+    Whoever reads it slowly keeps a connection to the database: that is why there are few at once, and not for long.
+    """
+    runtime = request.app[RUNTIME]
+    if runtime.exporting.locked():
+        raise LimitReached("Others are getting their data right now; please try again in a minute.", BUSY_SECONDS)
+    answer = web.StreamResponse(headers={"Content-Disposition": DISPOSITION, "Cache-Control": "no-store"})
+    answer.content_type, answer.charset = "application/json", "utf-8"
+    try:
+        async with runtime.exporting, asyncio.timeout(EXPORT_SECONDS), runtime.store.read() as session:
+            async for piece in stream_person(session, runtime.instance_key, person_id):
+                if not answer.prepared:
+                    await answer.prepare(request)
+                await answer.write(piece.encode())
+    except TimeoutError:
+        if request.transport is not None:
+            request.transport.abort()  # half a file must not look like a whole one
+        return answer
+    await answer.write_eof()
+    return answer
 
 
 async def _who(request: web.Request) -> tuple[str, str, Principal | None]:

@@ -1,25 +1,21 @@
 """The privacy page of each site, and the form in which a browser's own number gets its data or has it erased."""
 
-import json
-
 from aiohttp import web
 
 from api.authentication import address_of
 from api.privacy_page import privacy_sections
 from api.rendering import render
 from api.request_body import read_form
-from api.routes.privacy import limit_tries, refuse_unsettled
+from api.routes.privacy import hand_out, limit_tries, refuse_unsettled
 from api.routing import PUBLIC, RUNTIME, Route
 from api.visitor_texts import language_of
 from shared.config import SiteSettings
-from shared.ingest.erasure import export_person
 from shared.ingest.identities import find_identity
 from shared.runtime import Runtime
 from shared.store.models import Platform
 from shared.store.people import web_external_id
 
 SHORTEST_ID, LONGEST_ID = 8, 64
-FILE_NAME = "my-data.json"
 
 
 async def show_privacy(request: web.Request) -> web.Response:
@@ -28,7 +24,7 @@ async def show_privacy(request: web.Request) -> web.Response:
     return _page(request, _site_of(runtime, request.query.get("site")))
 
 
-async def answer_form(request: web.Request) -> web.Response:
+async def answer_form(request: web.Request) -> web.StreamResponse:
     """Hands out or erases what is stored about the number that was typed; the number itself is the proof."""
     runtime = request.app[RUNTIME]
     fields = await read_form(request)
@@ -44,12 +40,7 @@ async def answer_form(request: web.Request) -> web.Response:
     refuse_unsettled(runtime)
     async with runtime.store.read() as session:
         found = await find_identity(session, Platform.WEB.value, external_id)
-        if found is None:
-            return _page(request, site, "form_nothing", 404)
-        exported = await export_person(session, runtime.instance_key, found[1].id)
-    text = json.dumps(exported, ensure_ascii=False, indent=2)
-    headers = {"Content-Disposition": f'attachment; filename="{FILE_NAME}"', "Cache-Control": "no-store"}
-    return web.Response(text=text, content_type="application/json", headers=headers)
+    return await hand_out(request, found[1].id) if found else _page(request, site, "form_nothing", 404)
 
 
 def _site_of(runtime: Runtime, key: str | None) -> SiteSettings | None:

@@ -1,5 +1,6 @@
 """What one process consists of, and how it is put together and taken apart."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -31,6 +32,7 @@ from shared.store.migrate import migrate
 from shared.texts import Texts
 from shared.worker import Worker
 
+EXPORTS_AT_ONCE = 2  # each keeps a connection for reading, of which SQLite has eight
 State = Literal["ok", "off", "down", "starting"]
 
 
@@ -77,6 +79,7 @@ class Runtime:
     eraser: Eraser
     erase_watch: EraseWatch
     parts: PartsBoard = field(default_factory=PartsBoard)
+    exporting: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(EXPORTS_AT_ONCE))
 
     def is_leader(self) -> bool:
         return self.leadership.is_leader()

@@ -1,7 +1,14 @@
 """The privacy page, and export and erasure over the wire."""
 
+from contextlib import AsyncExitStack
 from typing import Any
+from urllib.parse import urlencode
 
+import aiohttp
+import pytest
+
+from api.routes import privacy
+from shared.runtime.build import EXPORTS_AT_ONCE
 from shared.store.models import Event, Person, Suppression
 from tests.api.running_api import Answer, RunningApi, make_event
 
@@ -64,6 +71,28 @@ async def test_a_key_reads_the_report_of_its_site(api: RunningApi) -> None:
 
 async def test_without_a_key_no_platform_identity_is_taken(api: RunningApi) -> None:
     assert (await post(api, "erase", platform="discord", external_id="42")).status == 400
+
+
+async def test_few_get_their_data_at_once(api: RunningApi) -> None:
+    """Each slow reader keeps a connection to the database; others must still get one."""
+    await api.track(make_event(), person=CY)
+    form = urlencode({"site": "docs", "person": CY, "do": "export"})
+    typed = {"Content-Type": "application/x-www-form-urlencoded"}
+    async with AsyncExitStack() as slow_readers:
+        for _ in range(EXPORTS_AT_ONCE):
+            await slow_readers.enter_async_context(api.runtime.exporting)
+        assert (await post(api, "export", site="docs", person=CY)).status == 429
+        assert (await api.ask("POST", "/privacy", form, typed)).status == 429
+    assert (await post(api, "export", site="docs", person=CY)).status == 200
+    assert (await api.ask("POST", "/privacy", form, typed)).status == 200
+
+
+async def test_who_reads_too_slowly_is_cut_off(api: RunningApi, monkeypatch: pytest.MonkeyPatch) -> None:
+    await api.track(make_event(), person=CY)
+    monkeypatch.setattr(privacy, "EXPORT_SECONDS", 0.0)
+    with pytest.raises(aiohttp.ClientError):
+        await post(api, "export", site="docs", person=CY)
+    assert not api.runtime.exporting.locked()
 
 
 async def test_guessing_ids_is_limited(api: RunningApi) -> None:

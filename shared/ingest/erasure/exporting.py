@@ -15,7 +15,7 @@ ROWS_AT_ONCE = 500
 
 
 async def stream_person(session: AsyncSession, key: bytes, person_id: str) -> AsyncIterator[str]:
-    """Pieces of one JSON object: each table with its rows. Never more than some hundred rows in memory.
+    """Pieces of one JSON object: each table with its rows, a line each. Never more than some hundred in memory.
 
     Raises `NotFound` for an unknown person before the first piece.
     """
@@ -26,15 +26,16 @@ async def stream_person(session: AsyncSession, key: bytes, person_id: str) -> As
         columns = [column for column in table.__table__.columns if column.key in handed_out]  # type: ignore[attr-defined]
         if not columns:
             continue
-        yield f"{opening}{json.dumps(table.__tablename__)}:["
+        yield f"{opening}\n{json.dumps(table.__tablename__)}:["
         opening, comma = ",", ""
         query = select(*columns).where(belongs(subject)).execution_options(yield_per=ROWS_AT_ONCE)
         result = await session.stream(query)
         async for rows in result.mappings().partitions(ROWS_AT_ONCE):
-            yield comma + ",".join(json.dumps(dict(row), ensure_ascii=False, default=_plain) for row in rows)
+            lines = ",\n".join(json.dumps(dict(row), ensure_ascii=False, default=_plain) for row in rows)
+            yield f"{comma}\n{lines}"
             comma = ","
         yield "]"
-    yield "}"
+    yield "\n}"
 
 
 async def export_person(session: AsyncSession, key: bytes, person_id: str) -> dict[str, Any]:
