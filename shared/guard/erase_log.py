@@ -87,9 +87,11 @@ def _line(entry: LogEntry) -> bytes:
 def _parse(line: bytes) -> LogEntry | None:
     try:
         raw = json.loads(line)
-        return LogEntry(str(raw["id"]), datetime.fromisoformat(raw["at"]), tuple(str(one) for one in raw["subjects"]))
+        entry = LogEntry(raw["id"], datetime.fromisoformat(raw["at"]), tuple(raw["subjects"]))
     except (ValueError, KeyError, TypeError):
         return None
+    is_whole = all(isinstance(text, str) and text.isalnum() for text in (entry.id, *entry.subjects))
+    return entry if is_whole and entry.at.tzinfo is not None and isinstance(raw["subjects"], list) else None
 
 
 def _write_all(descriptor: int, data: bytes) -> None:

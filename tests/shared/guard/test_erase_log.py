@@ -12,7 +12,7 @@ NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 
 
 def entry(name: str) -> LogEntry:
-    return LogEntry(name, NOON, (f"hash of {name}",))
+    return LogEntry(name, NOON, (f"hashOf{name}",))
 
 
 def test_what_was_added_is_read_in_order(tmp_path: Path) -> None:
@@ -39,7 +39,18 @@ def test_a_line_that_a_crash_cut_off_harms_no_other(tmp_path: Path) -> None:
     assert ([one.id for one in contents.entries], contents.unreadable) == (["a", "c"], 1)
 
 
-@pytest.mark.parametrize("damage", [b"\xff\xfe\n", b"[]\n", b'{"id":1}\n', b'{"id":"x","at":"soon","subjects":[]}\n'])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        b"\xff\xfe\n",
+        b"[]\n",
+        b'{"id":1}\n',
+        b'{"id":"x","at":"soon","subjects":[]}\n',
+        b'{"id":"x","at":"2026-03-11T12:00:00","subjects":[]}\n',  # of no zone: no database takes it
+        b'{"id":"x","at":"2026-03-11T12:00:00+00:00","subjects":["\\u0000"]}\n',
+        b'{"id":"x","at":"2026-03-11T12:00:00+00:00","subjects":"abc"}\n',
+    ],
+)
 def test_a_damaged_line_is_counted(tmp_path: Path, damage: bytes) -> None:
     log = EraseLog(tmp_path / "erased.log")
     log.append([entry("a")])
