@@ -37,6 +37,7 @@ NEVER_KEPT = frozenset(
 NO_LETTER = re.compile(r"[^A-Za-z0-9]+")
 USER_AGENT = re.compile(r"\s*(?:Mozilla|Opera|Dalvik)/\d")
 ADDRESS_BEGINS = frozenset("0123456789abcdefABCDEF:[")
+VERSION = re.compile(r"(?<!con)version")
 WITH_PORT = re.compile(r"^([0-9.]+|\[[^\]]*\]):[0-9]{1,5}$")
 SHORTEST_ADDRESS, LONGEST_ADDRESSES = 3, 200
 NAMES_REMEMBERED = 4096
@@ -71,7 +72,8 @@ def _tells_who(key: str, value: Value) -> bool:
         return True
     if not isinstance(value, str) or len(value) < SHORTEST_ADDRESS:
         return False
-    return USER_AGENT.match(value) is not None or ("version" not in plain_key and _is_address(value))
+    is_version = VERSION.search(plain_key) is not None  # 1.2.3.4 may be one
+    return USER_AGENT.match(value) is not None or (not is_version and _is_address(value))
 
 
 def _is_address(text: str) -> bool:

@@ -17,6 +17,7 @@ AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/
         ("client_ip", "hidden"),
         ("X-Forwarded-For", "203.0.113.7, 10.0.0.1"),
         ("where", "203.0.113.7"),
+        ("conversion_from", "203.0.113.7"),
         ("where", "2001:db8::1"),
         ("where", "[2001:db8::1]"),
         ("peer", "203.0.113.7:51034"),
