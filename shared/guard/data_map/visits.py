@@ -14,7 +14,7 @@ VISITS: dict[str, TableRule] = {
             "received_at": erased("time of receipt"),
             "occurred_at": erased("time of the event"),
             "local_day": erased("the site's day"),
-            "visitor": erased("keyed hash of one day, or of the consented id"),
+            "visitor": erased("keyed hash of one day, of the consented id, or of the user id that a server gave"),
             "person_id": erased("the person, after consent"),
             "view": erased("random id of a page view"),
             "page": erased("path of the page, without query and fragment"),
@@ -55,7 +55,7 @@ VISITS: dict[str, TableRule] = {
         {
             "site": number("key of the site"),
             "local_day": number("the site's day"),
-            "visitor": emptied("keyed hash of one day, or of the consented id; replaced by a random id"),
+            "visitor": emptied("keyed hash as in `event`; replaced by a random id"),
             "person_id": emptied("the person, after consent"),
             "hour": number("hour in which the visitor was first seen that day"),
             "converted": number("whether a goal was reached that day"),
