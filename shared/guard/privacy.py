@@ -6,6 +6,7 @@ the database, on PostgreSQL in an UNLOGGED table that dumps leave out; both are 
 
 import asyncio
 import json
+import logging
 import os
 import re
 import secrets
@@ -22,6 +23,8 @@ from shared.errors import CannotStore
 from shared.identifiers import keyed_hash
 from shared.store import dialect
 from shared.store.database import Store
+
+logger = logging.getLogger(__name__)
 
 SALT_FILE = "salts.json"
 SALT_BYTES = 32
@@ -136,11 +139,21 @@ def _without_old(
 
 
 def _read_salts(path: Path) -> dict[str, dict[str, str]]:
+    """What the file holds; of a damaged one nothing, because new salts only count today's visitors once more."""
     try:
         salts: dict[str, dict[str, str]] = json.loads(path.read_text("utf-8"))
+        if not all(_is_salt(day, salt) for days in salts.values() for day, salt in days.items()):
+            raise ValueError
         return salts
     except FileNotFoundError:
         return {}
+    except (ValueError, TypeError, AttributeError):
+        logger.warning("%s is damaged; new salts are made", path.name)
+        return {}
+
+
+def _is_salt(day: str, salt: str) -> bool:
+    return date.fromisoformat(day).isoformat() == day and len(bytes.fromhex(salt)) == SALT_BYTES
 
 
 def _write_salts(path: Path, salts: dict[str, dict[str, str]]) -> None:
