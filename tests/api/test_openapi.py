@@ -13,7 +13,16 @@ from tests.api.running_api import RunningApi
 
 BASE_URL = "http://127.0.0.1:8080"
 PAGES = {"/demo", "/demo/quickstart", "/demo/guide", "/demo/age", "/privacy", "/thanks"}  # for people, not for programs
-FILES = {"/warroom.js", "/warroom-lite.js", "/warroom-extras.js", "/widget.js", "/widget.css", "/static/{name}", "/favicon.ico", "/robots.txt"}
+FILES = {
+    "/warroom.js",
+    "/warroom-lite.js",
+    "/warroom-extras.js",
+    "/widget.js",
+    "/widget.css",
+    "/static/{name}",
+    "/favicon.ico",
+    "/robots.txt",
+}
 
 
 @pytest.fixture(scope="module")
