@@ -98,12 +98,11 @@ async def test_a_salt_that_cannot_be_kept_is_told_as_try_again(
     assert await visitor(hasher, clock.now())
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 @pytest.mark.parametrize("damage", ["", "{", "[]", '{"docs": {"2026-03-11": "00"}}', '{"docs": {"soon": "zz"}}', "\0"])
 async def test_a_damaged_salt_file_does_not_close_the_way_in(
     settings: Settings, store: Store, clock: ManualClock, damage: str
 ) -> None:
-    if not settings.uses_sqlite:
-        return
     (settings.store.data_dir / SALT_FILE).write_text(damage)
     first, second = (VisitorHasher(settings, store, clock) for _ in range(2))
     assert await visitor(first, clock.now()) == await visitor(second, clock.now())
