@@ -3,10 +3,11 @@ PYTHON ?= python3
 BIN := .venv/bin
 RUN_STAMP := .venv/.requirements.stamp
 DEV_STAMP := .venv/.requirements-dev.stamp
+BENCH_STAMP := .venv/.requirements-bench.stamp
 DOCS_SITE_STAMP := tests/docs_site/node_modules/.package-lock.json
 export XDG_RUNTIME_DIR ?= /tmp
 
-.PHONY: run demo test check clients lighthouse bench lint docs lock migration clean
+.PHONY: run demo test check clients lighthouse bench bench-history lint docs lock migration clean
 
 run: $(RUN_STAMP) $(BIN)/warroom ## set up what is missing and start Warroom on the embedded database
 	@$(BIN)/python -m bot
@@ -28,8 +29,11 @@ clients: ## install the real foreign clients that tests/clients runs against the
 lighthouse: $(DOCS_SITE_STAMP) ## what the script costs a page: PAIRS=7 PRESETS=mobile,desktop
 	@cd tests/docs_site && PAIRS="$(PAIRS)" PRESETS="$(PRESETS)" npm run --silent lighthouse
 
-bench: $(DEV_STAMP) ## ratios within one run
+bench: $(BENCH_STAMP) ## the goals of speed as ratios within one run: some minutes
 	@$(BIN)/python -m tests.speed.bench
+
+bench-history: $(DEV_STAMP) ## what ten times the history costs, 1 to 10 million events: a quarter of an hour and 3 GB
+	@$(BIN)/python -m tests.speed.history
 
 lint: $(DEV_STAMP)
 	@$(BIN)/ruff format --check . && $(BIN)/ruff check . && $(BIN)/mypy
@@ -41,6 +45,11 @@ docs: $(DEV_STAMP) ## write the reference pages of the documentation from the co
 $(DEV_STAMP): requirements-dev.lock | .venv/bin/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-dev.lock
 	@touch $(DEV_STAMP) $(RUN_STAMP)
+
+# What the benchmark compares with, on top of the development environment.
+$(BENCH_STAMP): requirements-bench.lock $(DEV_STAMP)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements-bench.lock
+	@touch $(BENCH_STAMP)
 
 $(RUN_STAMP): requirements.lock | .venv/bin/python
 	@echo "Setting up (once) …"
@@ -62,9 +71,10 @@ $(DOCS_SITE_STAMP): tests/docs_site/package-lock.json
 	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { echo "This Python cannot make environments; on Debian and Ubuntu: apt install python3-venv" >&2; exit 1; }
 	@$(PYTHON) -m venv --clear .venv || { rm -rf .venv; exit 1; }
 
-lock: ## refresh both locks (needs uv)
+lock: ## refresh the locks (needs uv)
 	uv pip compile --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header --group dev --extra postgres pyproject.toml -o requirements-dev.lock
 	uv pip compile --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header --extra postgres -c requirements-dev.lock pyproject.toml -o requirements.lock
+	uv pip compile --generate-hashes --no-emit-index-url --universal --python-version 3.11 --no-header --group bench --extra postgres -c requirements-dev.lock pyproject.toml -o requirements-bench.lock
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .hypothesis

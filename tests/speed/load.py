@@ -5,6 +5,7 @@ import json
 import secrets
 import time
 from collections import deque
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
@@ -80,7 +81,7 @@ class _Sender(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._answer += data
-        if not self._answer.endswith(b"\r\n\r\n"):
+        if not (self._answer.endswith(b"\r\n\r\n") or self._answer.endswith(b"null")):
             return
         if not self._answer.startswith(b"HTTP/1.1 202"):
             self.done.set_exception(RuntimeError(f"answered {self._answer[:200]!r}"))
@@ -95,14 +96,15 @@ class _Sender(asyncio.Protocol):
             self.done.set_result(None)
 
 
-async def send_all(port: int, requests: deque[bytes], connections: int) -> Measured:
-    """Sends every request once over so many connections."""
+async def send_all(ports: Sequence[int], requests: deque[bytes], connections: int) -> Measured:
+    """Sends every request once over so many connections, which share the ports."""
     seconds: list[float] = []
     count = len(requests)
     loop = asyncio.get_running_loop()
     started = time.perf_counter()
     senders = []
-    for _ in range(connections):
+    for number in range(connections):
+        port = ports[number % len(ports)]
         _, sender = await loop.create_connection(lambda: _Sender(requests, seconds), "127.0.0.1", port)
         senders.append(sender)
     await asyncio.gather(*(sender.done for sender in senders))
