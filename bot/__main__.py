@@ -5,19 +5,21 @@ import sys
 from collections.abc import Sequence
 
 from api.server import serve
-from bot.discord_supervisor import DiscordSupervisor
-from bot.x_reader import XReader
 from shared.runtime import Runtime
 from shared.runtime.launch import launch
 from shared.runtime.process import LeaderPart
 
 
 def bots(runtime: Runtime) -> Sequence[LeaderPart]:
-    """The bots that have their tokens."""
+    """The bots that have their tokens; the libraries of the others are not even loaded."""
     found: list[LeaderPart] = []
     if runtime.settings.secrets.discord_token:
+        from bot.discord_supervisor import DiscordSupervisor
+
         found.append(("discord", DiscordSupervisor(runtime).run))
     if runtime.settings.x.enabled and runtime.settings.secrets.has_x():
+        from bot.x_reader import XReader
+
         found.append(("x", XReader(runtime).run))
     return found
 

@@ -34,6 +34,26 @@ _LIBRARIES = re.compile(
 )
 
 
+# What today's browsers say and nothing else; no name on the list is one of these. It saves the list, which takes half a
+# second to prepare and up to a millisecond for each new name.
+_SYSTEMS = (
+    r"X11; (?:Ubuntu; )?Linux (?:x86_64|aarch64)",
+    r"Windows NT 1[01]\.0; Win64; x64",
+    r"Macintosh; Intel Mac OS X [0-9_.]{1,10}",
+    r"Linux; Android [0-9.]{1,6}; K",
+    r"Android [0-9.]{1,6}; Mobile",
+    r"iP(?:hone|ad); CPU (?:iPhone )?OS [0-9_]{1,8} like Mac OS X",
+)
+_ENGINES = (
+    r"Gecko/[0-9.]{1,9} Firefox/[0-9.]{1,8}",
+    r"AppleWebKit/[0-9.]{1,9} \(KHTML, like Gecko\)(?: Chrome/[0-9.]{1,16})?(?: Version/[0-9.]{1,9})?"
+    r"(?: Mobile(?:/[0-9A-Z]{1,8})?)? Safari/[0-9.]{1,9}(?: Edg/[0-9.]{1,16})?",
+)
+_PLAIN_BROWSER = re.compile(
+    rf"Mozilla/5\.0 \((?:{'|'.join(_SYSTEMS)})(?:; rv:[0-9.]{{1,8}})?\) (?:{'|'.join(_ENGINES)})", re.ASCII
+)
+
+
 def is_bot(user_agent: str | None, site: str) -> bool:
     """Whether a sender without a key is dropped as a bot; on the demo nobody is, so that a test may walk through it."""
     return site != DEMO_SITE and is_known_bot(user_agent)
@@ -65,7 +85,9 @@ def _matches_known_bot(user_agent: str) -> bool:
     name = user_agent.strip()
     if not name:
         return True
-    return _LIBRARIES.match(user_agent) is None and _bot_pattern().search(name) is not None
+    if _PLAIN_BROWSER.fullmatch(name) or _LIBRARIES.match(user_agent):
+        return False
+    return _bot_pattern().search(name) is not None
 
 
 @functools.cache

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import sys
@@ -18,7 +19,6 @@ from shared.deliver.console_channel import ConsoleChannel
 from shared.deliver.delivery_loop import DeliveryLoop
 from shared.errors import WarroomError
 from shared.guard.sessions import first_admin
-from shared.ingest.feedback.preparing import prepare_text
 from shared.jobs.job_table import JOBS
 from shared.jobs.scheduler import run_scheduler
 from shared.runtime.build import Runtime, build_runtime
@@ -52,6 +52,7 @@ async def run_process(
         leader_parts = [*_own_parts(runtime), *edge_parts(runtime)] if leads else []
         async with _running(runtime, serve, leader_parts, leads=leads):
             await _greet(runtime)
+            gc.freeze()  # what is here stays: no collection needs to look at it again
             await stop.wait()
             logger.info("stopping")
         await _flush_meter(runtime)
@@ -73,7 +74,6 @@ async def _running(
         await edge.enter_async_context(_background(_keep_flushing(runtime), "meter"))
         await edge.enter_async_context(_background(runtime.store_watch.run(), "store watch"))
         await edge.enter_async_context(_background(runtime.erase_watch.run(), "erase log"))
-        await edge.enter_async_context(_background(_warm_up(runtime.settings), "warm-up"))
         if leads:
             await leader.enter_async_context(_background(_lead(runtime, leader_parts), "leadership"))
         else:
@@ -161,11 +161,6 @@ async def _greet(runtime: Runtime) -> None:
         except WarroomError as error:
             logger.warning("no sign-in link: %s", error)
     show_start_screen(console, runtime.settings, runtime.parts, address)
-
-
-async def _warm_up(settings: Settings) -> None:
-    """Loads the language model while nobody waits for it: the first voice would take seconds longer."""
-    await prepare_text("Guten Morgen zusammen", settings.sentiment, None)
 
 
 async def _keep_flushing(runtime: Runtime) -> None:

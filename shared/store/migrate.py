@@ -3,11 +3,9 @@
 import sqlite3
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
+from sqlalchemy import inspect, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -16,11 +14,16 @@ from shared.errors import StartRefused
 from shared.store.database import DATABASE_FILE
 from shared.store.dialect import lock_for_migration
 
+if TYPE_CHECKING:
+    from alembic.config import Config
+
 MIGRATIONS = Path(__file__).parent / "migrations"
 COPIES_KEPT = 5
 
 
-def alembic_config() -> Config:
+def alembic_config() -> "Config":
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(MIGRATIONS))
     config.set_main_option("path_separator", "os")
@@ -29,14 +32,14 @@ def alembic_config() -> Config:
 
 async def migrate(settings: Settings, engine: AsyncEngine, now: datetime) -> bool:
     """Whether anything had to change. Raises `StartRefused` on a newer schema."""
-    scripts = ScriptDirectory.from_config(alembic_config())
-    head = scripts.get_current_head()
+    known = [path.name.partition("_")[0] for path in sorted((MIGRATIONS / "versions").glob("[0-9]*_*.py"))]
+    head = known[-1]
     async with engine.begin() as connection:
         await lock_for_migration(connection)
         current = await connection.run_sync(_current_revision)
         if current == head:
             return False
-        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        if current is not None and current not in known:
             raise StartRefused(
                 f"The database was written by a newer Warroom (schema {current}, this program knows {head}); "
                 "install that version again or restore an older copy."
@@ -66,10 +69,16 @@ def copy_database(data_dir: Path, revision: str, now: datetime) -> Path:
 
 
 def _current_revision(connection: Connection) -> str | None:
-    return MigrationContext.configure(connection).get_current_revision()
+    """As Alembic keeps it; asked without Alembic, which is loaded only when there is something to do."""
+    if not inspect(connection).has_table("alembic_version"):
+        return None
+    revision = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one_or_none()
+    return None if revision is None else str(revision)
 
 
 def _upgrade(connection: Connection) -> None:
+    from alembic import command
+
     config = alembic_config()
     config.attributes["connection"] = connection
     command.upgrade(config, "head")

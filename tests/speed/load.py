@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import cast
 
-AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
+AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140."
 PAGES = 40
 VISITORS = 500
 EVENTS_PER_VIEW = 4
@@ -40,7 +40,7 @@ def make_request(number: int, events: int, run: str = "") -> bytes:
         separators=(",", ":"),
     ).encode()
     head = (
-        f"POST /track HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: {AGENT} {view_number % VISITORS}\r\n"
+        f"POST /track HTTP/1.1\r\nHost: 127.0.0.1\r\nUser-Agent: {AGENT}{view_number % VISITORS}\r\n"
         f"Content-Type: text/plain\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body

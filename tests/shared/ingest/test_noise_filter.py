@@ -1,6 +1,7 @@
 import crawleruseragents
 import pytest
 
+from shared.ingest import noise_filter
 from shared.ingest.noise_filter import _LIBRARIES, _matches_known_bot, is_bot, is_known_bot, opted_out
 
 _CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) {}/140.0.0.0 Safari/537.36"
@@ -79,3 +80,30 @@ def test_the_cache_and_what_it_reads_are_bounded() -> None:
 )
 def test_the_wish_not_to_be_followed(headers: dict[str, str], wish: str | None) -> None:
     assert opted_out(headers) == wish
+
+
+PLAIN_BROWSERS = [
+    "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:140.0) Gecko/20100101 Firefox/140.0",
+    "Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Safari/537.36 "
+    "Edg/140.0.0.0",
+    "Mozilla/5.0 (Macintosh; Intel Mac OS X 10_15_7) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 "
+    "Safari/605.1.15",
+    "Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 "
+    "Mobile/15E148 Safari/604.1",
+    "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0.0.0 Mobile Safari/537.36",
+    "Mozilla/5.0 (Android 15; Mobile; rv:140.0) Gecko/140.0 Firefox/140.0",
+]
+
+
+@pytest.mark.parametrize("agent", PLAIN_BROWSERS)
+def test_a_plain_browser_is_known_without_the_list_and_the_list_agrees(agent: str) -> None:
+    assert noise_filter._PLAIN_BROWSER.fullmatch(agent)
+    assert noise_filter._bot_pattern().search(agent) is None
+
+
+def test_no_name_on_the_list_passes_as_a_plain_browser() -> None:
+    names = [name for entry in crawleruseragents.CRAWLER_USER_AGENTS_DATA for name in entry.get("instances", [])]
+    assert len(names) > 500
+    assert [name for name in names if noise_filter._PLAIN_BROWSER.fullmatch(name.strip())] == []
