@@ -28,7 +28,7 @@ export const openView = (kind, referrer) => {
 // Takes the fields for its own: they are the event from here on.
 export const record = (name, fields) => {
   if (FULL && JSON.stringify([queue, fields]).length > CHARACTERS_PER_BEACON) flush(); // what is no JSON ends here
-  if (count < EVENTS_PER_VIEW) queue.push(Object.assign(fields, { id: view + count++, at: Date.now(), name }));
+  if (count < EVENTS_PER_VIEW) queue.push(Object.assign(fields, { id: view + count++, name, at: Date.now() }));
   if (timer == 0) timer = setTimeout(guard(flush), NEXT_SEND_MS);
 };
 

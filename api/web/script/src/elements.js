@@ -1,9 +1,9 @@
 // What elements say about themselves and where they are. Tutorial steps and variants of experiments count when they
 // are really on screen.
 import { opening, record } from "./beacon.js";
-import { measure } from "./engagement.js";
+import { noticeDepth } from "./engagement.js";
 import { guard } from "./listening.js";
-import { doc, root } from "./tag.js";
+import { doc } from "./tag.js";
 
 // data-warroom-sequence="quickstart" data-warroom-step="2" … as fields of an event; step, steps and value_cents are numbers.
 export const read = (element) => {
@@ -17,8 +17,8 @@ export const read = (element) => {
 
 // A router sets title and content after the address, so they are read as late as possible.
 export const settle = () => {
-  opening.title = doc.title;
   opening.marked = !!doc.querySelector("[data-warroom-click]");
+  opening.title = doc.title;
   if (FULL) doc.querySelectorAll("[data-warroom-step],[data-warroom-variant]").forEach((element) => {
     screen.observe(element);
     if ("warroomDone" in element.dataset) recordOnce(element, true);
@@ -31,15 +31,17 @@ const recordOnce = (element, done) => {
   element["warroom" + done] ||= !record(fields.step ? "sequence_step" : "exposure", fields);
 };
 
-// On screen is what is half visible, or fills half of the screen. The page itself is observed too: that tells its height.
+// On screen is what is half visible, or fills half of the screen; of the page itself, how much has been scrolled by.
+// Observers bring fresh geometry, so the layout is never asked for it.
 const screen = new IntersectionObserver(guard((entries) => {
-  if (FULL) entries.map(({ intersectionRatio, intersectionRect, target }) => {
-    if (target != root && (intersectionRatio >= 0.5 || 2 * intersectionRect.height > innerHeight)) recordOnce(target);
+  entries.map(({ intersectionRatio, intersectionRect, boundingClientRect, target }) => {
+    if (target == doc.body) noticeDepth((innerHeight - boundingClientRect.top) / boundingClientRect.height);
+    else if (FULL && (intersectionRatio >= 0.5 || 2 * intersectionRect.height > innerHeight)) recordOnce(target);
   });
-  measure();
+  settle();
 }), { threshold: FULL ? [0.1, 0.2, 0.3, 0.5] : 0 });
 
-export const watchScreen = () => {
-  screen.disconnect();
-  screen.observe(root);
+export const look = () => {
+  screen.unobserve(doc.body);
+  screen.observe(doc.body);
 };

@@ -1,7 +1,6 @@
 // How long a view was visible and used, and how deep it was scrolled.
 import { record, unsent } from "./beacon.js";
-import { settle } from "./elements.js";
-import { doc, root } from "./tag.js";
+import { doc } from "./tag.js";
 
 const IDLE_MS = 3e4; // without a sign of life, time stops counting after this
 const LEAST_MS = 99; // leaving is announced twice, some milliseconds apart
@@ -17,11 +16,7 @@ export const noticeLife = () => {
   last = doc.hidden ? 0 : now;
 };
 
-// Called in scroll handlers and observers only, where the layout is clean: these reads cost nothing there.
-export const measure = () => {
-  depth = Math.max(depth, Math.min(1, (scrollY + innerHeight) / root.scrollHeight));
-  settle();
-};
+export const noticeDepth = (share) => { depth = Math.max(depth, Math.min(1, share)); };
 
 export const reportEngagement = () => {
   if (engaged > LEAST_MS) {

@@ -1,7 +1,6 @@
 // The tag in the page and its options.
 
 export const doc = document;
-export const root = doc.documentElement;
 export const script = doc.currentScript;
 export const options = script.dataset;
 

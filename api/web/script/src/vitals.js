@@ -8,19 +8,15 @@ import { doc } from "./tag.js";
 
 const hasPaint = !doc.hidden == !doc.prerendering; // not when first opened in the background
 
-let vitals;             // by metric; 0 when they are told
+let vitals;             // metric: [value, element]; 0 when they are told
 let viewStart;
 let sum, windowStart, lastShift;
-
-const measured = (metric, value, element) => {
-  vitals[metric] = { metric, value: Math.max(0, 1e3 * value | 0) / 1e3, element: element && selectorOf(element) };
-};
 
 export const watchVitals = () => {
   const [{ responseStart, activationStart = 0 }] = performance.getEntriesByType("navigation");
   const firstView = hasPaint && view;
   const noticePaint = ({ startTime, element, name }) => { // after first-paint comes first-contentful-paint
-    if (view == firstView) measured(name ? "FCP" : "LCP", startTime - activationStart, element);
+    if (view == firstView) vitals[name ? "FCP" : "LCP"] = [startTime - activationStart, element];
   };
   const actions = {
     paint: noticePaint,
@@ -29,22 +25,21 @@ export const watchVitals = () => {
     "first-input": noticeInteraction,
     event: noticeInteraction,
   };
-  measured("TTFB", responseStart - activationStart);
+  vitals.TTFB = [responseStart - activationStart];
   PerformanceObserver.supportedEntryTypes.map((type) => actions[type]
     && new PerformanceObserver(guard((list) => list.getEntries().map(actions[type]))).observe({ type, buffered: true, durationThreshold: 40 }));
 };
 
 export const startVitals = () => {
   viewStart = page && last;
-  vitals = {};
+  vitals = window.LayoutShift ? { CLS: [0] } : {};
   lastShift = 0;
-  if (window.LayoutShift) measured("CLS", 0);
 };
 
-export const noticeRestored = () => requestAnimationFrame(() => measured("LCP", performance.now() - viewStart));
+export const noticeRestored = () => requestAnimationFrame(() => (vitals.LCP = [performance.now() - viewStart]));
 
 const noticeInteraction = ({ interactionId, startTime, duration, target }) => {
-  if (interactionId && !(startTime < viewStart || duration < vitals.INP?.value)) measured("INP", duration, target);
+  if (interactionId && !(startTime < viewStart || duration < vitals.INP?.[0])) vitals.INP = [duration, target];
 };
 
 // Shifts count in windows with gaps below a second, of five seconds at most; the worst window is the value.
@@ -56,11 +51,12 @@ const noticeShift = ({ hadRecentInput, startTime, value, sources }) => {
     }
     lastShift = startTime;
     sum += value;
-    if (sum > vitals.CLS.value) measured("CLS", sum, sources[0]?.node);
+    if (sum > vitals.CLS[0]) vitals.CLS = [sum, sources[0]?.node];
   }
 };
 
 export const reportVitals = () => {
-  Object.values(vitals).map((props) => record("web_vital", { props }));
+  Object.entries(vitals).map(([metric, [value, element]]) =>
+    record("web_vital", { props: { metric, element: element && selectorOf(element), value: Math.max(0, 1e3 * value | 0) / 1e3 } }));
   vitals = 0;
 };

@@ -2,8 +2,8 @@
 // FULL is false in the lite build, which has no web vitals, errors and places of clicks.
 import { flush, openView, page, record, sendFirst, who } from "./beacon.js";
 import { noticeClick } from "./clicks.js";
-import { settle, watchScreen } from "./elements.js";
-import { last, measure, noticeLife, reportEngagement, startTime } from "./engagement.js";
+import { look, settle } from "./elements.js";
+import { last, noticeLife, reportEngagement, startTime } from "./engagement.js";
 import { noticeError, reportErrors } from "./errors.js";
 import { guard, listen } from "./listening.js";
 import { doc, isSilent } from "./tag.js";
@@ -11,8 +11,8 @@ import { noticeRestored, reportVitals, startVitals, watchVitals } from "./vitals
 
 const FIRST_SEND_MS = 5e3;
 
-const calls = window.warroom?.q || []; // made before there was a view
 const firstKind = doc.prerendering ? "prerender" : "load";
+const calls = window.warroom?.q || []; // made before there was a view
 let isWatching;
 
 const api = window.warroom = guard((name, props) => {
@@ -23,8 +23,8 @@ const api = window.warroom = guard((name, props) => {
 // Before `load` there are only listeners, and a view in memory.
 const begin = () => {
   listen(FULL ? "click auxclick" : "click", noticeClick);
-  listen("visibilitychange load", show);
   listen("pagehide", leave);
+  listen("visibilitychange load", show);
   listen("pageshow", ({ persisted }) => {
     if (persisted) {
       start("back_forward_cache");
@@ -43,10 +43,9 @@ const show = () => {
 
 const watch = () => {
   listen("keydown scroll pointerover", hurry);
-  listen(FULL && !("onscrollend" in window) ? "scroll" : "scrollend", measure);
-  window.navigation?.addEventListener("currententrychange", guard(follow));
+  listen(FULL && !("onscrollend" in window) ? "scroll" : "scrollend", look);
+  if (FULL) window.navigation?.addEventListener("currententrychange", guard(follow));
   if (FULL) watchVitals();
-  watchScreen();
   setTimeout(guard(hurry), FIRST_SEND_MS);
 };
 
@@ -73,7 +72,7 @@ const start = (kind, referrer) => {
   if (FULL) startVitals();
   openView(kind, referrer);
   calls.splice(0).map((call) => api(...call));
-  if (isWatching) watchScreen();
+  look();
 };
 
 // What is left to say of a view: once, when it is left.
