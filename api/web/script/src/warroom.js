@@ -42,7 +42,7 @@ const show = () => {
 };
 
 const watch = () => {
-  listen("keydown scroll pointerover", hurry);
+  listen("keydown pointerover", hurry); // who scrolls by wheel or finger passes over things
   listen(FULL && !("onscrollend" in window) ? "scroll" : "scrollend", look);
   if (FULL) window.navigation?.addEventListener("currententrychange", guard(follow));
   if (FULL) watchVitals();
