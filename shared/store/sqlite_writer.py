@@ -1,7 +1,9 @@
 """Group commit on the one connection that writes a SQLite file.
 
-Units wait in one queue. A batch of steps alone is one hop to a thread: BEGIN, all steps, COMMIT. A batch with a
-unit among them runs in a session on the same connection; the two never run at once.
+Units wait in one queue. A batch of steps alone runs its statements where it is, on the loop, and only its COMMIT, which
+waits for the disk, goes to a thread: Python in two threads on two cores costs more than these statements do. Where
+they are slow (a cold disk), or another program is writing, all of the batch runs in the thread. A batch with a unit
+among it runs in a session on the same connection; the two never run at once.
 """
 
 import asyncio
@@ -19,6 +21,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from shared.errors import CannotStore
+from shared.store.dialect import BUSY_MS
 from shared.store.event_tables import Steps, run_in_session
 from shared.store.event_tables.statements import run_on_connection
 from shared.store.writer import Announcer, Unit
@@ -26,6 +29,11 @@ from shared.store.writer import Announcer, Unit
 logger = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
+
+
+Work = Sequence[tuple["_Waiting", Steps[Any]]]
+SLOW_SECONDS = 0.05  # so long may the statements of a batch hold the loop; after that
+SLOW_FOR_SECONDS = 60.0  # they run in the thread for so long
 
 
 class WritingConnection:
@@ -74,6 +82,7 @@ class SqliteWriter(Announcer):
         self._batch_limit = batch_limit
         self._closing = False
         self.steps_know_until: int | None = 0
+        self._slow_until = 0.0  # by the loop's clock
         self._task = asyncio.create_task(self._commit_batches(), name="store writer")
 
     async def run(self, unit: Unit[Result]) -> Result:
@@ -164,7 +173,15 @@ class SqliteWriter(Announcer):
             return False
         connection = await self._connection()
         work = [(waiting, waiting.make()) for waiting in batch if waiting.make is not None]
-        await self._thread.run(lambda: _commit_at_once(connection, work))
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._slow_until or not _begin_at_once(connection):
+            await self._thread.run(lambda: _commit_at_once(connection, work))
+        else:
+            started = loop.time()
+            _step_all(connection, work)
+            if loop.time() - started > SLOW_SECONDS:
+                self._slow_until = loop.time() + SLOW_FOR_SECONDS
+            await self._thread.run(lambda: _commit(connection))
         if any(waiting.error is not None for waiting in batch):
             self._forget()
         return True
@@ -199,17 +216,47 @@ async def _run_in_savepoint(session: AsyncSession, waiting: _Waiting) -> None:
         waiting.error = error  # the unit's own failure: only its savepoint is rolled back
 
 
-def _commit_at_once(connection: sqlite3.Connection, work: Sequence[tuple[_Waiting, Steps[Any]]]) -> None:
-    """One transaction from its beginning to its end, in the thread."""
+def _begin_at_once(connection: sqlite3.Connection) -> bool:
+    """Begins a transaction unless another program is writing, for which it does not wait."""
+    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return False  # the thread finds out whether it is more than that
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    return True
+
+
+def _commit_at_once(connection: sqlite3.Connection, work: Work) -> None:
+    """One transaction from its beginning to its end."""
     connection.execute("BEGIN IMMEDIATE")
+    _step_all(connection, work)
+    _commit(connection)
+
+
+def _step_all(connection: sqlite3.Connection, work: Work) -> None:
     try:
         for waiting, steps in work:
             _step(connection, waiting, steps, alone=len(work) == 1)
-        connection.execute("ROLLBACK" if len(work) == 1 and work[0][0].error is not None else "COMMIT")
     except BaseException:
-        with suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
+        _roll_back(connection)
         raise
+
+
+def _commit(connection: sqlite3.Connection) -> None:
+    if not connection.in_transaction:
+        return  # the only one in it failed by itself
+    try:
+        connection.execute("COMMIT")
+    except BaseException:
+        _roll_back(connection)
+        raise
+
+
+def _roll_back(connection: sqlite3.Connection) -> None:
+    with suppress(sqlite3.Error):
+        connection.execute("ROLLBACK")
 
 
 def _step(connection: sqlite3.Connection, waiting: _Waiting, steps: Steps[Any], *, alone: bool) -> None:
@@ -222,8 +269,7 @@ def _step(connection: sqlite3.Connection, waiting: _Waiting, steps: Steps[Any], 
         if isinstance(error, sqlite3.OperationalError) or type(error) is sqlite3.DatabaseError:
             raise CannotStore from error  # as for a unit
         waiting.error = error
-        if not alone:
-            connection.execute("ROLLBACK TO steps")
+        connection.execute("ROLLBACK" if alone else "ROLLBACK TO steps")
     if not alone:
         connection.execute("RELEASE steps")
 

@@ -81,7 +81,7 @@ class _Sender(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         self._answer += data
-        if not (self._answer.endswith(b"\r\n\r\n") or self._answer.endswith(b"null")):
+        if not self._answer.endswith(b"\r\n\r\n"):
             return
         if not self._answer.startswith(b"HTTP/1.1 202"):
             self.done.set_exception(RuntimeError(f"answered {self._answer[:200]!r}"))

@@ -1,6 +1,7 @@
 """Goals 17 and 18: what intake notices of a reader of the dashboard, and of the longest feedback being scored."""
 
 import asyncio
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -24,17 +25,19 @@ PAGES = ("/app", "/app/war-room", "/app/feedback")
 def compare_neighbours(results: Results, folder: Path) -> None:
     with running({"warroom": {}}, folder / "neighbours") as servers:
         (server,) = servers["warroom"]
-        send_round([server], COUNT, 1, 32)
-        quiet, beside_reader, beside_feedback = [], [], []
-        for _ in range(ROUNDS):
-            quiet.append(send_round([server], COUNT, 1, 32))
-            with neighbour("dashboard", server):
-                beside_reader.append(send_round([server], COUNT, 1, 32))
-            with neighbour("feedback", server):
-                beside_feedback.append(send_round([server], COUNT, 1, 32))
-    results.add(
-        "17", *(after.per_second / before.per_second for before, after in zip(quiet, beside_reader, strict=True))
-    )
+        with neighbour("dashboard", server) as reader, neighbour("feedback", server) as writer:
+            reader.pause()
+            writer.pause()
+            send_round([server], COUNT, 1, 32)
+            quiet, beside_reader, beside_feedback = [], [], []
+            for _ in range(ROUNDS):
+                quiet.append(send_round([server], COUNT, 1, 32))
+                with reader.at_work():
+                    beside_reader.append(send_round([server], COUNT, 1, 32))
+                with writer.at_work():
+                    beside_feedback.append(send_round([server], COUNT, 1, 32))
+    pairs = zip(quiet, beside_reader, strict=True)
+    results.add("17", *(after.per_second / before.per_second for before, after in pairs))
     results.add("17b", median(_p99(beside_reader)) / median(_p99(quiet)))
     results.add("18", median(_p99(beside_feedback)) / median(_p99(quiet)))
 
@@ -43,17 +46,35 @@ def _p99(rounds: list[Round]) -> list[float]:
     return [round_.p99_ms for round_ in rounds]
 
 
+class Neighbour:
+    """A client in a process of its own that does one thing in a loop, while it is let."""
+
+    def __init__(self, process: "subprocess.Popen[str]") -> None:
+        self._process = process
+
+    def pause(self) -> None:
+        self._process.send_signal(signal.SIGSTOP)
+
+    @contextmanager
+    def at_work(self) -> Iterator[None]:
+        self._process.send_signal(signal.SIGCONT)
+        yield
+        if self._process.poll() is not None:
+            raise RuntimeError("the client gave up")
+        self.pause()
+
+
 @contextmanager
-def neighbour(kind: str, server: ServerProcess) -> Iterator[None]:
-    """A client in a process of its own that does one thing in a loop; it has begun when the context does."""
+def neighbour(kind: str, server: ServerProcess) -> Iterator[Neighbour]:
+    """It has done its thing once when the context begins."""
     command = [sys.executable, "-m", "tests.speed.neighbours", kind, str(server.port), server.address]
     process = subprocess.Popen(command, cwd=PROJECT_DIR, stdout=subprocess.PIPE, text=True)
     try:
         if process.stdout is None or process.stdout.readline().strip() != "begun":
             raise RuntimeError(f"the {kind} client could not begin")
-        yield
+        yield Neighbour(process)
     finally:
-        process.terminate()
+        process.kill()
         process.wait(timeout=10)
 
 
