@@ -74,6 +74,7 @@ class RecordingSite:
     ages: list[dict[str, Any]] = field(default_factory=list)
     prompt: dict[str, Any] | None = None
     policy: str = POLICY
+    files: dict[str, Path] = field(default_factory=dict)  # scripts of others, by path
     feedback_answers: list[tuple[int, dict[str, Any]]] = field(default_factory=list)  # taken first, then 201
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -173,7 +174,9 @@ def _application(site: RecordingSite) -> web.Application:
     async def privacy(_: web.Request) -> web.Response:
         return render("visitor/privacy.html", settings=["Events are kept for a year."])
 
-    async def page(request: web.Request) -> web.Response:
+    async def page(request: web.Request) -> web.StreamResponse:
+        if request.path in site.files:
+            return web.FileResponse(site.files[request.path])
         return html(site.pages[request.path]) if request.path in site.pages else web.Response(status=404)
 
     application = web.Application()
