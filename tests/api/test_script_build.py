@@ -1,9 +1,11 @@
 """The committed files of the script are the build of their sources, and small."""
 
+import base64
 import gzip
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -80,3 +82,13 @@ def test_locks_name_no_host() -> None:
     assert "resolved" not in lock
     packages = json.loads((BUILD / "package.json").read_text(encoding="utf-8"))["devDependencies"]
     assert all(version[0].isdigit() for version in packages.values())
+
+
+def test_the_chooser_of_variants_is_one_and_small() -> None:
+    snippet = (BUILD / "warroom-ab.head.js").read_text(encoding="utf-8")
+    package = (ROOT / "api" / "web" / "starlight" / "src" / "experiments.js").read_text(encoding="utf-8")
+    lines = package.split("EXPERIMENT_SNIPPET =\n", 1)[1].split(";\n", 1)[0]
+    assert "".join(re.findall(r"'(.*)'", lines)) == snippet
+    assert len(snippet) <= 200
+    docs = (ROOT / "api" / "web" / "docs" / "script.md").read_text(encoding="utf-8")
+    assert base64.b64encode(hashlib.sha256(snippet.encode()).digest()).decode() in docs

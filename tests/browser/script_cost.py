@@ -94,7 +94,7 @@ async def trace_visit(browser: Browser, page: Page, address: str, scripts: tuple
 
 async def slowness(page: Page) -> float:
     """How much slower this computer is now than that on which the limits were found; 1 when it is not."""
-    times = [await page.evaluate(FIXED_WORK) for _ in range(9)]
+    times: list[float] = [await page.evaluate(FIXED_WORK) for _ in range(9)]
     return max(1.0, median(times) / FIXED_WORK_MS)
 
 

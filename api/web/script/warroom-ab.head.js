@@ -1,0 +1,1 @@
+(({e,k})=>{for(let x of e.split(" ")){let[a,n]=x.split(":"),v=Math.random()*n|0;a="data-w-"+a;try{v=self[k][a]??=v}catch{}document.documentElement.setAttribute(a,v)}})(document.currentScript.dataset)
