@@ -13,10 +13,10 @@ let viewStart;
 let sum, windowStart, lastShift;
 
 export const watchVitals = () => {
-  const [{ responseStart, activationStart = 0 }] = performance.getEntriesByType("navigation");
+  const [navigation] = performance.getEntriesByType("navigation"); // asked late: a page is seen before it is activated; ~~: 0 without
   const firstView = hasPaint && view;
   const noticePaint = ({ startTime, element, name }) => { // after first-paint comes first-contentful-paint
-    if (view == firstView) vitals[name ? "FCP" : "LCP"] = [startTime - activationStart, element];
+    if (view == firstView) vitals[name ? "FCP" : "LCP"] = [startTime - ~~navigation.activationStart, element];
   };
   const actions = {
     paint: noticePaint,
@@ -25,7 +25,7 @@ export const watchVitals = () => {
     "first-input": noticeInteraction,
     event: noticeInteraction,
   };
-  vitals.TTFB = [responseStart - activationStart];
+  vitals.TTFB = [navigation.responseStart - ~~navigation.activationStart];
   PerformanceObserver.supportedEntryTypes.map((type) => actions[type]
     && new PerformanceObserver(guard((list) => list.getEntries().map(actions[type]))).observe({ type, buffered: true, durationThreshold: 40 }));
 };
