@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import asyncpg
+import hypothesis
 import pytest
 
 from shared.clock import ManualClock
@@ -20,6 +21,9 @@ from shared.config import Settings, load_settings
 from shared.store.database import DATABASE_FILE, Store, open_store, own_data_dir
 from shared.store.migrate import migrate
 from tests.postgres_server import PostgresServer, start_postgres
+
+hypothesis.settings.register_profile("warroom", deadline=None, derandomize=True)  # busy machines are no failure
+hypothesis.settings.load_profile("warroom")
 
 NOON = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)  # a Wednesday
 TEMPLATE = "warroom_template"
