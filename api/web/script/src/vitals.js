@@ -13,10 +13,14 @@ let viewStart;
 let sum, windowStart, lastShift;
 
 export const watchVitals = () => {
-  const [navigation] = performance.getEntriesByType("navigation"); // asked late: a page is seen before it is activated; ~~: 0 without
+  const navigation = performance.getEntriesByType("navigation")[0];
   const firstView = hasPaint && view;
   const noticePaint = ({ startTime, element, name }) => { // after first-paint comes first-contentful-paint
-    if (view == firstView) vitals[name ? "FCP" : "LCP"] = [startTime - ~~navigation.activationStart, element];
+    if (view == firstView) {
+      const start = ~~navigation.activationStart; // a page is seen a moment before it is known when it was activated
+      vitals.TTFB = [navigation.responseStart - start];
+      vitals[name ? "FCP" : "LCP"] = [startTime - start, element];
+    }
   };
   const actions = {
     paint: noticePaint,
@@ -25,7 +29,6 @@ export const watchVitals = () => {
     "first-input": noticeInteraction,
     event: noticeInteraction,
   };
-  vitals.TTFB = [navigation.responseStart - ~~navigation.activationStart];
   PerformanceObserver.supportedEntryTypes.map((type) => actions[type]
     && new PerformanceObserver(guard((list) => list.getEntries().map(actions[type]))).observe({ type, buffered: true, durationThreshold: 40 }));
 };
