@@ -95,6 +95,18 @@ async def lock_for_migration(connection: AsyncConnection) -> None:
         await connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({MIGRATION_LOCK})")
 
 
+def begin_at_once(connection: sqlite3.Connection) -> bool:
+    """Begins a transaction unless another program is writing, for which it does not wait."""
+    connection.execute("PRAGMA busy_timeout=0")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+    except sqlite3.OperationalError:
+        return False  # the thread finds out whether it is more than that
+    finally:
+        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
+    return True
+
+
 def truncate_wal(connection: sqlite3.Connection) -> bool:
     """Moves SQLite's WAL into the file and empties it, so that erased rows are in neither; False while readers use it.
 

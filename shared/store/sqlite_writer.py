@@ -21,7 +21,7 @@ from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from shared.errors import CannotStore
-from shared.store.dialect import BUSY_MS
+from shared.store.dialect import begin_at_once
 from shared.store.event_tables import Steps, run_in_session
 from shared.store.event_tables.statements import run_on_connection
 from shared.store.writer import Announcer, Unit
@@ -174,7 +174,7 @@ class SqliteWriter(Announcer):
         connection = await self._connection()
         work = [(waiting, waiting.make()) for waiting in batch if waiting.make is not None]
         loop = asyncio.get_running_loop()
-        if loop.time() < self._slow_until or not _begin_at_once(connection):
+        if loop.time() < self._slow_until or not begin_at_once(connection):
             await self._thread.run(lambda: _commit_at_once(connection, work))
         else:
             started = loop.time()
@@ -214,18 +214,6 @@ async def _run_in_savepoint(session: AsyncSession, waiting: _Waiting) -> None:
         if isinstance(error, OperationalError) or type(error) is DatabaseError:
             raise CannotStore from error  # disk full, file gone, read-only, malformed: the transaction is lost
         waiting.error = error  # the unit's own failure: only its savepoint is rolled back
-
-
-def _begin_at_once(connection: sqlite3.Connection) -> bool:
-    """Begins a transaction unless another program is writing, for which it does not wait."""
-    connection.execute("PRAGMA busy_timeout=0")
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-    except sqlite3.OperationalError:
-        return False  # the thread finds out whether it is more than that
-    finally:
-        connection.execute(f"PRAGMA busy_timeout={BUSY_MS}")
-    return True
 
 
 def _commit_at_once(connection: sqlite3.Connection, work: Work) -> None:
