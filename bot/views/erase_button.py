@@ -34,7 +34,6 @@ class EraseButton(Handled, discord.ui.DynamicItem[discord.ui.Button[Any]], templ
         return cls()
 
     async def press(self, interaction: discord.Interaction["WarroomClient"], answer: Answer) -> None:
-        await answer.defer()  # a long history takes its time
         runtime = interaction.client.runtime
         await runtime.eraser.erase_identity(Platform.DISCORD.value, str(interaction.user.id), SELF)
         await answer.replace(answer.text("erase_done"))
