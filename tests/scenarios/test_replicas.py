@@ -18,6 +18,10 @@ async def parts_of(warroom: WarroomProcess) -> dict[str, str]:
     return {name: part["state"] for name, part in (await warroom.readiness())["parts"].items()}
 
 
+async def discord_is_off(warroom: WarroomProcess) -> bool:
+    return (await parts_of(warroom))["discord"] == "off"
+
+
 async def say(warroom: WarroomProcess, number: int) -> None:
     status, _ = await warroom.send_feedback(id=f"replica-feedback-{number}", text=f"{WORDS} {number}")
     assert status == 201
@@ -62,7 +66,7 @@ async def test_when_the_leader_dies_the_standby_leads_and_posts_once(tmp_path: P
 
         first.spawn()
         await first.until(first.readiness, 30)
-        assert (await parts_of(first))["discord"] == "off"
+        await first.until(lambda: discord_is_off(first), 30)
         assert await standby.stop() == 0
         await first.until(first.leads, TAKE_OVER_SECONDS)
         await say(replica, 4)
