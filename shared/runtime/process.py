@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import gc
 import logging
 import signal
 import sys
@@ -24,6 +23,7 @@ from shared.jobs.scheduler import run_scheduler
 from shared.runtime.build import Runtime, build_runtime
 from shared.runtime.control_socket import serve_commands
 from shared.runtime.demo_data import seed_demo
+from shared.runtime.interpreter import settle
 from shared.runtime.operator_commands import OperatorContext, sign_in
 from shared.runtime.start_screen import describe_settings, show_start_screen
 from shared.store.database import SOCKET_FILE
@@ -52,7 +52,7 @@ async def run_process(
         leader_parts = [*_own_parts(runtime), *edge_parts(runtime)] if leads else []
         async with _running(runtime, serve, leader_parts, leads=leads):
             await _greet(runtime)
-            gc.freeze()  # what is here stays: no collection needs to look at it again
+            settle()
             await stop.wait()
             logger.info("stopping")
         await _flush_meter(runtime)

@@ -70,6 +70,8 @@ class _Sender(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
+
+    def begin(self) -> None:
         self._send()
 
     def _send(self) -> None:
@@ -101,12 +103,14 @@ async def send_all(ports: Sequence[int], requests: deque[bytes], connections: in
     seconds: list[float] = []
     count = len(requests)
     loop = asyncio.get_running_loop()
-    started = time.perf_counter()
     senders = []
     for number in range(connections):
         port = ports[number % len(ports)]
         _, sender = await loop.create_connection(lambda: _Sender(requests, seconds), "127.0.0.1", port)
         senders.append(sender)
+    started = time.perf_counter()  # connecting is not what is measured
+    for sender in senders:
+        sender.begin()
     await asyncio.gather(*(sender.done for sender in senders))
     elapsed = time.perf_counter() - started
     if len(seconds) != count:

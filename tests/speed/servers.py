@@ -22,6 +22,7 @@ from shared.clock import SystemClock
 from shared.ingest import event_groups
 from shared.ingest.event_fields import TrackBatch
 from shared.runtime import build_runtime
+from shared.runtime.interpreter import settle
 from shared.runtime.operator_commands import sign_in
 from tests.conftest import make_settings
 
@@ -64,6 +65,7 @@ async def serve_warroom(port: int, folder: Path, batch_limit: int = 128) -> Asyn
         store={"batch_limit": batch_limit},
     )
     async with build_runtime(settings, SystemClock()) as runtime, serve(runtime):
+        settle()
         yield await sign_in(runtime, {"name": "bench", "role": "admin"})
 
 
