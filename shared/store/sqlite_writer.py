@@ -1,9 +1,9 @@
 """Group commit on the one connection that writes a SQLite file.
 
-Units wait in one queue. A batch of steps alone runs its statements where it is, on the loop, and only its COMMIT, which
-waits for the disk, goes to a thread: Python in two threads on two cores costs more than these statements do. Where
-they are slow (a cold disk), or another program is writing, all of the batch runs in the thread. A batch with a unit
-among it runs in a session on the same connection; the two never run at once.
+Units and steps wait in two queues and are committed in turn. A batch of units runs in a session. A batch of steps runs
+its statements where it is, on the loop, and only its COMMIT, which waits for the disk, goes to a thread: Python in two
+threads on two cores costs more than these statements do. Where they are slow (a cold disk), or another program is
+writing, all of the batch runs in the thread. There is one connection, and never two batches at once.
 """
 
 import asyncio
@@ -11,7 +11,7 @@ import logging
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import SimpleQueue
@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from shared.errors import CannotStore
 from shared.store.dialect import begin_at_once
-from shared.store.event_tables import Steps, run_in_session
+from shared.store.event_tables import Steps
 from shared.store.event_tables.statements import run_on_connection
 from shared.store.writer import Announcer, Unit
 
@@ -34,6 +34,7 @@ Result = TypeVar("Result")
 Work = Sequence[tuple["_Waiting", Steps[Any]]]
 SLOW_SECONDS = 0.05  # so long may the statements of a batch hold the loop; after that
 SLOW_FOR_SECONDS = 60.0  # they run in the thread for so long
+PATIENCE_SECONDS = 0.01  # so long may units that wait together keep steps waiting
 
 
 class WritingConnection:
@@ -76,7 +77,8 @@ class SqliteWriter(Announcer):
         self._engine = engine
         self._writing = writing
         self._thread = _Thread()
-        self._queue: deque[_Waiting] = deque()
+        self._steps: deque[_Waiting] = deque()
+        self._others: deque[_Waiting] = deque()
         self._arrived = asyncio.Event()
         self._queue_limit = queue_limit
         self._batch_limit = batch_limit
@@ -99,9 +101,9 @@ class SqliteWriter(Announcer):
         return result
 
     async def _take_in(self, waiting: _Waiting) -> Any:
-        if self._closing or self._task.done() or len(self._queue) >= self._queue_limit:
+        if self._closing or self._task.done() or len(self._steps) + len(self._others) >= self._queue_limit:
             raise CannotStore
-        self._queue.append(waiting)
+        (self._others if waiting.make is None else self._steps).append(waiting)
         self._arrived.set()
         return await waiting.done
 
@@ -115,20 +117,18 @@ class SqliteWriter(Announcer):
             self._thread.stop()
 
     async def _commit_batches(self) -> None:
-        while not self._closing or self._queue:
-            if not self._queue:
+        """Steps and others in turn, so that neither waits long for the other."""
+        while not self._closing or self._steps or self._others:
+            if not (self._steps or self._others):
                 self._arrived.clear()
                 await self._arrived.wait()
-            elif (work := self._queue[0].alone) is not None:
-                await self._work_alone(self._queue.popleft(), work)
-            else:
-                await self._commit(self._take_batch())
-
-    def _take_batch(self) -> list[_Waiting]:
-        batch: list[_Waiting] = []
-        while self._queue and self._queue[0].alone is None and len(batch) < self._batch_limit:
-            batch.append(self._queue.popleft())
-        return batch
+            if self._steps:
+                await self._commit(self._commit_steps)
+            if self._others:
+                if (work := self._others[0].alone) is not None:
+                    await self._work_alone(self._others.popleft(), work)
+                else:
+                    await self._commit(self._commit_units)
 
     async def _work_alone(self, waiting: _Waiting, work: Callable[[sqlite3.Connection], Any]) -> None:
         try:
@@ -138,9 +138,11 @@ class SqliteWriter(Announcer):
             waiting.error = error
         waiting.settle()
 
-    async def _commit(self, batch: list[_Waiting]) -> None:
+    async def _commit(self, run: Callable[[list[_Waiting]], Awaitable[AsyncSession | None]]) -> None:
+        """One transaction of what `run` takes from its queue, and everybody in it hears of its end."""
+        batch: list[_Waiting] = []
         try:
-            session = None if await self._commit_steps(batch) else await self._commit_units(batch)
+            session = await run(batch)
         except BaseException as error:  # the whole batch is lost: every caller must hear it
             if not self.record.is_failing:  # once, however long it lasts
                 logger.error("a batch could not be committed: %s", type(error.__cause__ or error).__name__)
@@ -158,19 +160,26 @@ class SqliteWriter(Announcer):
         if session is not None:
             self.announce(session)
 
-    async def _commit_units(self, batch: Sequence[_Waiting]) -> AsyncSession:
+    async def _commit_units(self, batch: list[_Waiting]) -> AsyncSession:
+        """Units in a session, for as long as no steps wait for them."""
+        loop, units = asyncio.get_running_loop(), self._others
+        started = loop.time()
+        batch.append(units.popleft())
         async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
-            for waiting in batch:
-                await _run_in_savepoint(session, waiting)
-                if waiting.unit is not None or waiting.error is not None:
-                    self._forget()
+            while True:
+                await _run_in_savepoint(session, batch[-1])
+                self._forget()
                 session.expunge_all()
+                if not units or units[0].alone is not None or len(batch) >= self._batch_limit:
+                    break
+                if self._steps and loop.time() - started > PATIENCE_SECONDS:
+                    break
+                batch.append(units.popleft())
         return session
 
-    async def _commit_steps(self, batch: Sequence[_Waiting]) -> bool:
-        """Commits a batch that is nothing but steps; False when it is not."""
-        if any(waiting.make is None for waiting in batch):
-            return False
+    async def _commit_steps(self, batch: list[_Waiting]) -> None:
+        while self._steps and len(batch) < self._batch_limit:
+            batch.append(self._steps.popleft())
         connection = await self._connection()
         work = [(waiting, waiting.make()) for waiting in batch if waiting.make is not None]
         loop = asyncio.get_running_loop()
@@ -184,7 +193,6 @@ class SqliteWriter(Announcer):
             await self._thread.run(lambda: _commit(connection))
         if any(waiting.error is not None for waiting in batch):
             self._forget()
-        return True
 
     def _forget(self) -> None:
         """Rows may have changed past the steps, or what steps did was taken back."""
@@ -208,8 +216,6 @@ async def _run_in_savepoint(session: AsyncSession, waiting: _Waiting) -> None:
         async with session.begin_nested():
             if waiting.unit is not None:
                 waiting.result = await waiting.unit(session)
-            elif waiting.make is not None:
-                waiting.result = await run_in_session(session, waiting.make())
     except Exception as error:
         if isinstance(error, OperationalError) or type(error) is DatabaseError:
             raise CannotStore from error  # disk full, file gone, read-only, malformed: the transaction is lost

@@ -3,7 +3,7 @@
 `unit(session)` awaits nothing but its session and never commits. On SQLite all units that wait are
 run in one transaction, each in a savepoint, and all callers wake after its commit; commits follow
 back to back. On PostgreSQL a unit has its own pooled transaction. The queue is bounded. Steps are
-statements that are ready made, for the hot path: no session, one savepoint of the same transaction.
+statements that are ready made, for the hot path: their batches are transactions of their own.
 """
 
 import logging
