@@ -1,6 +1,5 @@
 """The HTTP edge of a real runtime, listening on loopback."""
 
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -12,13 +11,7 @@ from shared.clock import ManualClock
 from shared.runtime import Runtime, build_runtime
 from tests.api.running_api import RunningApi
 from tests.conftest import make_settings
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+from tests.ports import free_port
 
 
 @pytest.fixture

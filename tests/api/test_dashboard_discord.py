@@ -14,10 +14,10 @@ from shared.deliver.egress import Egress, origin_of
 from shared.errors import NotAllowed
 from shared.runtime import Runtime, build_runtime
 from shared.store.models import Member
-from tests.api.conftest import free_port
 from tests.api.signed_in import Browser
 from tests.conftest import SITES
 from tests.discord_server import DiscordServer
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -25,7 +25,8 @@ from sqlmodel import select
 from shared.store.models import Event, Feedback
 from tests.browser.conftest import PageFactory, problems_of, violations_on
 from tests.docs_site.sample_site import DocsServer, running_docs_site
-from tests.scenarios.warroom_process import BROWSER, WarroomProcess, free_port, running_warroom
+from tests.ports import free_port
+from tests.scenarios.warroom_process import BROWSER, WarroomProcess, running_warroom
 
 pytestmark = [
     pytest.mark.browser,

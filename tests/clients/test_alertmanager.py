@@ -11,7 +11,8 @@ from sqlmodel import select
 
 from shared.store.models import ExternalEvent
 from tests.clients.conftest import installed, make_key, run
-from tests.scenarios.warroom_process import WarroomProcess, free_port
+from tests.ports import free_port
+from tests.scenarios.warroom_process import WarroomProcess
 
 pytestmark = [
     pytest.mark.slow,

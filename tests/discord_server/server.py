@@ -22,6 +22,7 @@ from tests.discord_server.rate_limits import RateLimits
 from tests.discord_server.rest import Rest
 from tests.discord_server.validation import REQUEST_LIMIT_BYTES
 from tests.discord_server.world import TEXT, Channel, Guild, Member, Message, Role, User, World
+from tests.ports import free_port
 
 
 class ServerCore:
@@ -100,7 +101,7 @@ class ServerCore:
     async def come_up(self) -> None:
         """Listens, on the same port as before."""
         assert self._runner is not None
-        self._site = web.TCPSite(self._runner, "127.0.0.1", self.port)
+        self._site = web.TCPSite(self._runner, "127.0.0.1", self.port or free_port())
         await self._site.start()
         self.port = self._runner.addresses[0][1]
 

@@ -15,7 +15,7 @@ from typing import Any, Literal, NoReturn
 import aiohttp
 import pytest
 
-from tests.scenarios.warroom_process import free_port
+from tests.ports import free_port
 
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "api" / "web" / "starlight"

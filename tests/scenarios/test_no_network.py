@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import socket
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,6 +11,7 @@ from typing import Any
 import aiohttp
 import pytest
 
+from tests.ports import free_port
 from tests.scenarios.warroom_process import WarroomProcess, running_warroom
 
 TOKEN = {"WARROOM_DISCORD_TOKEN": "no-network-" + "x" * 30}
@@ -33,13 +33,6 @@ async def silent_server() -> AsyncIterator[int]:
         for writer in held:
             writer.close()
         server.close()
-
-
-def closed_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def discord_at(port: int) -> dict[str, Any]:
@@ -67,7 +60,7 @@ async def test_the_start_does_not_wait_for_discord(tmp_path: Path) -> None:
         usual = await seconds_to_first_answer(plain)
         assert await plain.stop() == 0
     async with silent_server() as silent:
-        for name, port in (("silent", silent), ("closed", closed_port())):
+        for name, port in (("silent", silent), ("closed", free_port())):
             async with running_warroom(tmp_path / name, "", discord_at(port), TOKEN, start=False) as warroom:
                 assert await seconds_to_first_answer(warroom) < 2 * usual + TOGETHER_SECONDS
                 await warroom.until(lambda warroom=warroom: says_down(warroom))

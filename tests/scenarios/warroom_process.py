@@ -6,7 +6,6 @@ import json
 import os
 import resource
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -24,17 +23,11 @@ from shared.runtime.build import build_runtime
 from shared.runtime.control_socket import call_running_process
 from shared.runtime.operator_commands import OperatorContext, run_command
 from shared.store.database import SOCKET_FILE, open_engines
+from tests.ports import free_port
 
 START_SECONDS = 40.0
 STOP_SECONDS = 12.0
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/140.0 Safari/537.36"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 class WarroomProcess:

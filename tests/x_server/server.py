@@ -12,6 +12,7 @@ from typing import Self
 
 from aiohttp import web
 
+from tests.ports import free_port
 from tests.x_server.faults import UNAVAILABLE_HTML, Drop, Fault, FaultScript
 from tests.x_server.journal import Call, Journal
 from tests.x_server.oauth1 import Credentials, SignatureVerifier, make_credentials
@@ -97,7 +98,7 @@ class XServer:
         """Listen again, on the same port."""
         if self._site is None:
             assert self._runner is not None, "start the server first"
-            self._site = web.TCPSite(self._runner, HOST, self.port)
+            self._site = web.TCPSite(self._runner, HOST, self.port or free_port())
             await self._site.start()
             self.port = self._runner.addresses[0][1]
 
