@@ -1,5 +1,6 @@
 """Brings the schema up to date: copy first, migrate, and refuse a schema newer than this program."""
 
+import os
 import sqlite3
 from datetime import datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 COPIES_KEPT = 5
+DRAFT = "unfinished.sqlite"
 
 
 def alembic_config() -> "Config":
@@ -51,21 +53,42 @@ async def migrate(settings: Settings, engine: AsyncEngine, now: datetime) -> boo
 
 
 def copy_database(data_dir: Path, revision: str, now: datetime) -> Path:
-    """A copy by SQLite's backup API beside the database; the newest few are kept."""
+    """A copy by SQLite's backup API beside the database; the newest few are kept.
+
+    It gets its name when it is whole and on the disk: nobody puts back half a copy that a crash left.
+    """
     folder = data_dir / "copies"
     folder.mkdir(mode=0o700, exist_ok=True)
+    for left in folder.glob(f"{DRAFT}*"):
+        left.unlink()
+    draft = folder / DRAFT
+    _copy(data_dir / DATABASE_FILE, draft)
+    draft.chmod(0o600)
     target = folder / f"before-migration-{revision}-{now:%Y%m%dT%H%M%S%f}.sqlite"
-    source = sqlite3.connect(f"file:{data_dir / DATABASE_FILE}?mode=ro", uri=True)
+    _sync(draft)
+    draft.rename(target)
+    _sync(folder)
+    for old in sorted(folder.glob("before-migration-*.sqlite"), key=lambda path: path.stat().st_mtime)[:-COPIES_KEPT]:
+        old.unlink()
+    return target
+
+
+def _copy(database: Path, target: Path) -> None:
+    source = sqlite3.connect(f"file:{database}?mode=ro", uri=True)
     copy = sqlite3.connect(target)
     try:
         source.backup(copy)
     finally:
         copy.close()
         source.close()
-    target.chmod(0o600)
-    for old in sorted(folder.glob("before-migration-*.sqlite"), key=lambda path: path.stat().st_mtime)[:-COPIES_KEPT]:
-        old.unlink()
-    return target
+
+
+def _sync(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _current_revision(connection: Connection) -> str | None:
