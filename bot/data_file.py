@@ -8,7 +8,7 @@ import json
 import discord
 
 from shared.errors import InvalidInput
-from shared.ingest.erasure import stream_person
+from shared.ingest.erasure import Who, stream_person
 from shared.runtime import Runtime
 
 READABLE_BYTES = 2_000_000
@@ -21,11 +21,11 @@ TOO_LARGE = (
 )
 
 
-async def data_file(runtime: Runtime, person_id: str, name: str) -> discord.File:
+async def data_file(runtime: Runtime, who: Who, name: str) -> discord.File:
     """Raises `InvalidInput` when no file that Discord takes can hold it."""
     written = io.BytesIO()
     async with runtime.store.read() as session:
-        async for piece in stream_person(session, runtime.instance_key, person_id):
+        async for piece in stream_person(session, runtime.instance_key, who):
             written.write(piece.encode())
     data, ending = await asyncio.to_thread(_packed, written.getvalue())  # seconds, in which others are not to wait
     if len(data) > MOST_BYTES:

@@ -37,6 +37,9 @@ from shared.runtime.operator_commands import OperatorContext, run_command
 from shared.runtime.start_checks import CONFIGURATION_EXIT, UNAVAILABLE_EXIT
 from shared.store.database import DATABASE_FILE, SOCKET_FILE
 
+PLATFORM_MEANING = "web, discord or x; user for somebody whom your servers name"
+ID_MEANING = "the id there; of a browser or a servers' user SITE/ID"
+
 app = typer.Typer(help="Operator commands of Warroom.", no_args_is_help=True, add_completion=False)
 key_app = typer.Typer(help="API keys of servers.", no_args_is_help=True)
 privacy_app = typer.Typer(help="What is stored about one person.", no_args_is_help=True)
@@ -88,8 +91,8 @@ def revoke_key(key_id: str) -> None:
 
 @privacy_app.command("export")
 def export(
-    platform: Annotated[str, typer.Argument(help="web, discord or x")],
-    external_id: Annotated[str, typer.Argument(help="the id there; of a browser SITE/ID")],
+    platform: Annotated[str, typer.Argument(help=PLATFORM_MEANING)],
+    external_id: Annotated[str, typer.Argument(help=ID_MEANING)],
     out: Annotated[Path | None, typer.Option(help="a new file that only you can read; default: print it")] = None,
 ) -> None:
     """Hand out everything about one identity's person as JSON."""
@@ -119,8 +122,8 @@ def _only_mine(path: Path | None) -> Iterator[IO[str]]:
 
 @privacy_app.command("erase")
 def erase(
-    platform: Annotated[str, typer.Argument(help="web, discord or x")],
-    external_id: Annotated[str, typer.Argument(help="the id there; of a browser SITE/ID")],
+    platform: Annotated[str, typer.Argument(help=PLATFORM_MEANING)],
+    external_id: Annotated[str, typer.Argument(help=ID_MEANING)],
 ) -> None:
     """Remove everything about one identity's person; the person is not asked again."""
     print(_ask("erase", platform=platform, external_id=external_id))

@@ -15,11 +15,10 @@ from shared.errors import CannotStore, FieldProblem, InvalidInput, LimitReached,
 from shared.guard.principals import Principal
 from shared.guard.privacy import address_bucket
 from shared.guard.rate_limits import hit
-from shared.ingest.erasure import report, salt_ages, stream_person
+from shared.ingest.erasure import Who, check_identity, find_who, report, salt_ages, stream_person
 from shared.ingest.identities import find_identity
 from shared.runtime import Runtime
-from shared.store.models import Identity
-from shared.store.people import web_external_id
+from shared.store.people import USER, web_external_id
 
 TRIES_PER_HOUR = 20
 HOUR_SECONDS = 3600
@@ -31,14 +30,14 @@ NOTHING = "Nothing is stored about this person."
 
 
 class PersonRequest(BaseModel):
-    """With a key: a platform identity. Without: the site and the random id that the browser keeps."""
+    """With a key: a platform identity, or a server's own id of its user. Without: site and random id of the browser."""
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
 
     site: SiteKey | None = None
     person: ConsentedId | None = None
-    platform: Literal["web", "discord", "x"] | None = None
-    external_id: Annotated[str, Field(min_length=1, max_length=64)] | None = None
+    platform: Literal["web", "discord", "x", "user"] | None = None  # user: whom the site's servers name
+    external_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
 
 
 class ExportedPerson(RootModel[dict[str, list[dict[str, Any]]]]):
@@ -68,21 +67,24 @@ async def export_data(request: web.Request) -> web.StreamResponse:
     """Everything that is stored about one person."""
     runtime = request.app[RUNTIME]
     refuse_unsettled(runtime)
-    platform, external_id, key = await _who(request)
+    platform, external_id, key = await _asked(request)
     async with runtime.store.read() as session:
-        person_id = await _person_id(session, platform, external_id, key)
-    return await hand_out(request, person_id)
+        if not await _may_speak_for(session, platform, external_id, key):
+            raise NotFound(NOTHING)
+        who = await find_who(session, runtime.instance_key, platform, external_id)
+    if who is None:
+        raise NotFound(NOTHING)
+    return await hand_out(request, who)
 
 
 async def erase_data(request: web.Request) -> web.Response:
     """Removes everything about one person; they are never asked again, nor is somebody of whom nothing is stored."""
-    platform, external_id, key = await _who(request)
+    platform, external_id, key = await _asked(request)
     runtime = request.app[RUNTIME]
     async with runtime.store.read() as session:
-        found = await find_identity(session, platform, external_id)
-    if found is not None and not _may_speak_for(found[0], key):
-        raise NotFound(NOTHING)
-    done = await runtime.eraser.erase_identity(platform, external_id, key.actor if key else "self")
+        if not await _may_speak_for(session, platform, external_id, key):
+            raise NotFound(NOTHING)
+    done = await runtime.eraser.erase(platform, external_id, key.actor if key else "self", is_anonymous=key is None)
     if done is None:
         raise NotFound(NOTHING)
     return web.json_response(ErasedAnswer(erased=True, rows=done.rows, posts=done.posts).model_dump())
@@ -97,7 +99,7 @@ async def report_data(request: web.Request) -> web.Response:
     return web.json_response({**told, "salts": await salt_ages(runtime.hasher, runtime.clock.now())})
 
 
-async def hand_out(request: web.Request, person_id: str) -> web.StreamResponse:
+async def hand_out(request: web.Request, who: Who) -> web.StreamResponse:
     """A person's data as a file, written piece by piece.
 
     Whoever reads it slowly keeps a connection to the database: that is why there are few at once, and not for long.
@@ -109,7 +111,7 @@ async def hand_out(request: web.Request, person_id: str) -> web.StreamResponse:
     answer.content_type, answer.charset = "application/json", "utf-8"
     try:
         async with runtime.exporting, asyncio.timeout(EXPORT_SECONDS), runtime.store.read() as session:
-            async for piece in stream_person(session, runtime.instance_key, person_id):
+            async for piece in stream_person(session, runtime.instance_key, who):
                 if not answer.prepared:
                     await answer.prepare(request)
                 await answer.write(piece.encode())
@@ -121,7 +123,7 @@ async def hand_out(request: web.Request, person_id: str) -> web.StreamResponse:
     return answer
 
 
-async def _who(request: web.Request) -> tuple[str, str, Principal | None]:
+async def _asked(request: web.Request) -> tuple[str, str, Principal | None]:
     """Platform and external id that the sender may speak for, and their key if they have one."""
     key = await current_key(request)
     if key is not None and not key.has_scope(SCOPE):
@@ -131,9 +133,9 @@ async def _who(request: web.Request) -> tuple[str, str, Principal | None]:
     wanted = parse_model(PersonRequest, await read_json(request))
     site = key.site if key else wanted.site
     if key is not None and wanted.platform is not None and wanted.external_id is not None:
-        is_web = wanted.platform == "web"
-        external_id = web_external_id(site or "", wanted.external_id) if is_web else wanted.external_id
-        return wanted.platform, external_id, key
+        is_of_site = wanted.platform in ("web", USER)
+        external_id = web_external_id(key.site or "", wanted.external_id) if is_of_site else wanted.external_id
+        return *check_identity(wanted.platform, external_id), key
     if wanted.person is None or site is None:
         problem = FieldProblem("person", "the id that the browser keeps, together with `site`")
         raise InvalidInput("It is not said who this is about.", [problem])
@@ -154,16 +156,10 @@ async def limit_tries(runtime: Runtime, address: str) -> None:
         raise LimitReached("That was often; please try again later.", wait)
 
 
-async def _person_id(session: AsyncSession, platform: str, external_id: str, key: Principal | None) -> str:
-    found = await find_identity(session, platform, external_id)
-    if found is None or not _may_speak_for(found[0], key):
-        raise NotFound(NOTHING)
-    return found[1].id
-
-
-def _may_speak_for(identity: Identity, key: Principal | None) -> bool:
-    """A key speaks for the identities of its own site."""
-    return key is None or identity.site == key.site
+async def _may_speak_for(session: AsyncSession, platform: str, external_id: str, key: Principal | None) -> bool:
+    """A key speaks for the identities of its own site, and for those whom nobody knows."""
+    found = None if key is None else await find_identity(session, platform, external_id)
+    return key is None or found is None or found[0].site == key.site
 
 
 def _operation(summary: str, answer: Any, example: Any) -> Operation:

@@ -10,6 +10,7 @@ from api.routes.privacy import hand_out, limit_tries, refuse_unsettled
 from api.routing import PUBLIC, RUNTIME, Route
 from api.visitor_texts import language_of
 from shared.config import SiteSettings
+from shared.ingest.erasure import Who
 from shared.ingest.identities import find_identity
 from shared.runtime import Runtime
 from shared.store.models import Platform
@@ -35,12 +36,12 @@ async def answer_form(request: web.Request) -> web.StreamResponse:
     await limit_tries(runtime, address_of(request))
     external_id = web_external_id(site.key, number)
     if fields.get("do") == "erase":
-        erased = await runtime.eraser.erase_identity(Platform.WEB.value, external_id, "self")
+        erased = await runtime.eraser.erase(Platform.WEB.value, external_id, "self", is_anonymous=True)
         return _page(request, site, "form_erased" if erased else "form_nothing", 200 if erased else 404)
     refuse_unsettled(runtime)
     async with runtime.store.read() as session:
         found = await find_identity(session, Platform.WEB.value, external_id)
-    return await hand_out(request, found[1].id) if found else _page(request, site, "form_nothing", 404)
+    return await hand_out(request, Who(found[1].id)) if found else _page(request, site, "form_nothing", 404)
 
 
 def _site_of(runtime: Runtime, key: str | None) -> SiteSettings | None:

@@ -13,17 +13,16 @@ from bot.team_commands import team
 from shared.deliver.discord_text import truncate_utf16
 from shared.errors import FieldProblem, InvalidInput, NotFound
 from shared.guard import audit
-from shared.ingest.erasure import check_identity, describe_report, report, salt_ages
-from shared.ingest.identities import find_identity
-from shared.store.models import Platform
+from shared.ingest.erasure import KINDS, check_identity, describe_report, find_who, report, salt_ages
 
 if TYPE_CHECKING:
     from bot.discord_client import WarroomClient
 
 FILE_NAME = "personal-data.json"
 REPORT_CHARACTERS = 1_900
-PLATFORMS = [app_commands.Choice(name=platform.value, value=platform.value) for platform in Platform]
-ID_MEANING = "The id there; of a browser SITE/ID"
+PLATFORMS = [app_commands.Choice(name=kind, value=kind) for kind in KINDS]
+PLATFORM_MEANING = "Where the person is known; user: somebody whom your servers name"
+ID_MEANING = "The id there; of a browser or a servers' user SITE/ID"
 NOTHING = "Nothing is stored about this identity."
 
 
@@ -46,24 +45,23 @@ class PersonalDataCog(commands.GroupCog, group_name="personal", group_descriptio
 
     @app_commands.command(description="Everything stored about one person, as a file", extras=team("admin"))
     @app_commands.choices(platform=PLATFORMS)
-    @app_commands.describe(platform="Where the person is known", identity=ID_MEANING)
+    @app_commands.describe(platform=PLATFORM_MEANING, identity=ID_MEANING)
     async def export(self, interaction: discord.Interaction["WarroomClient"], platform: str, identity: str) -> None:
         answer = Answer.of(interaction)
         await answer.defer()
-        check_identity(platform, identity)
-        runtime, who = self.client.runtime, actor(self.client.runtime, interaction.user.id)
+        runtime, member = self.client.runtime, actor(self.client.runtime, interaction.user.id)
         async with runtime.store.read() as session:
-            found = await find_identity(session, platform, identity)
-        if found is None:
+            who = await find_who(session, runtime.instance_key, *check_identity(platform, identity))
+        if who is None:
             raise NotFound(NOTHING)
-        person_id, now = found[1].id, runtime.clock.now()
-        file = await data_file(runtime, person_id, FILE_NAME)
-        await runtime.store.writer.run(lambda session: audit.record(session, who, "person.export", person_id, now))
+        target, now = who.target, runtime.clock.now()
+        file = await data_file(runtime, who, FILE_NAME)
+        await runtime.store.writer.run(lambda session: audit.record(session, member, "person.export", target, now))
         await answer.say("Hand it to nobody but the person.", file=file)
 
     @app_commands.command(description="Remove everything stored about one person, for good", extras=team("admin"))
     @app_commands.choices(platform=PLATFORMS)
-    @app_commands.describe(platform="Where the person is known", identity=ID_MEANING, again="The same id, typed again")
+    @app_commands.describe(platform=PLATFORM_MEANING, identity=ID_MEANING, again="The same id, typed again")
     async def erase(
         self, interaction: discord.Interaction["WarroomClient"], platform: str, identity: str, again: str
     ) -> None:
@@ -73,7 +71,7 @@ class PersonalDataCog(commands.GroupCog, group_name="personal", group_descriptio
         if identity != again:
             raise InvalidInput("Nothing was erased.", [FieldProblem("again", "not the same id")])
         runtime = self.client.runtime
-        erased = await runtime.eraser.erase_identity(platform, identity, actor(runtime, interaction.user.id))
+        erased = await runtime.eraser.erase(platform, identity, actor(runtime, interaction.user.id))
         if erased is None:
             raise NotFound(f"{NOTHING} Nobody will ask it anything.")
         rows = ", ".join(f"{name} {count}" for name, count in sorted(erased.rows.items()))

@@ -12,6 +12,7 @@ from bot.places import site_of
 from bot.replies import Answer
 from bot.views.erase_button import erase_view
 from shared.deliver.discord_text import clean
+from shared.ingest.erasure import Who
 from shared.ingest.identities import find_identity
 from shared.store.models import Platform
 
@@ -40,7 +41,7 @@ class PrivacyCog(commands.GroupCog, group_name="privacy", group_description=by_k
         if known is None:
             await answer.say(answer.text("export_nothing"))
             return
-        file = await data_file(runtime, known[1].id, FILE_NAME)
+        file = await data_file(runtime, Who(known[1].id), FILE_NAME)
         await answer.say(answer.text("export_ready"), file=file)
 
     @app_commands.command(description=by_key("command_privacy_erase"), extras=NO_USAGE)

@@ -35,7 +35,7 @@ class EraseButton(Handled, discord.ui.DynamicItem[discord.ui.Button[Any]], templ
 
     async def press(self, interaction: discord.Interaction["WarroomClient"], answer: Answer) -> None:
         runtime = interaction.client.runtime
-        await runtime.eraser.erase_identity(Platform.DISCORD.value, str(interaction.user.id), SELF)
+        await runtime.eraser.erase(Platform.DISCORD.value, str(interaction.user.id), SELF)
         await answer.replace(answer.text("erase_done"))
 
 

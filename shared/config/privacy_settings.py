@@ -13,6 +13,7 @@ Days = Annotated[int, Field(ge=0, le=36_500)]  # 0: for ever
 class PrivacySettings(Section):
     contact: Annotated[str, Field(max_length=200)]
     erase_log: str
+    unknown_erasures_per_hour: Annotated[int, Field(ge=1, le=100_000)]
 
     def log_path(self, data_dir: Path) -> Path | None:
         """Where the owner wants the erase log; a relative path starts in the data folder."""

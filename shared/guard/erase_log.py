@@ -1,13 +1,14 @@
-"""The record of erasures outside every copy of the database: keyed hashes only, one JSON line each, only ever added to.
+"""The record of erasures outside every copy of the database: keyed hashes only, one JSON line each.
 
 A copy that is put back does not know what was erased after it was made. This file does, so it must be kept apart
-from the database's copies and never be put back with them.
+from the database's copies and never be put back with them. A line goes only when no copy can need it any more.
 """
 
 import fcntl
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -44,17 +45,50 @@ class EraseLog:
         """Adds lines and returns when they are on the disk. Raises `OSError` when they are not."""
         is_new = not self.path.exists()
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with self._held(os.O_CREAT) as descriptor:
             size = os.fstat(descriptor).st_size
             is_cut = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"  # a crash came between
             _write_all(descriptor, b"\n" * is_cut + b"".join(_line(entry) for entry in entries))
             os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
         if is_new:
             _sync_folder(self.path.parent)
+
+    def drop_before(self, moment: datetime) -> int:
+        """Removes older entries; how many. Raises `OSError` when the file cannot be written anew."""
+        if not any(entry.at < moment for entry in self.read().entries):
+            return 0
+        with self._held() as descriptor:
+            lines = self.path.read_bytes().splitlines(keepends=True)
+            kept = [line for line in lines if (entry := _parse(line)) is None or entry.at >= moment]
+            draft = self.path.with_name(f"{self.path.name}.new")
+            fresh = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, os.fstat(descriptor).st_mode & 0o777)
+            try:
+                _write_all(fresh, b"".join(kept))
+                os.fsync(fresh)
+            finally:
+                os.close(fresh)
+            draft.replace(self.path)
+            _sync_folder(self.path.parent)
+        return len(lines) - len(kept)
+
+    @contextmanager
+    def _held(self, flags: int = 0) -> Iterator[int]:
+        """The file, held against other processes; opened again when one of them replaced it meanwhile."""
+        while True:
+            descriptor = os.open(self.path, os.O_RDWR | os.O_APPEND | flags, 0o600)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if self._is_still(descriptor):
+                    yield descriptor
+                    return
+            finally:
+                os.close(descriptor)
+
+    def _is_still(self, descriptor: int) -> bool:
+        try:
+            return os.path.samestat(os.fstat(descriptor), self.path.stat())
+        except FileNotFoundError:
+            return False
 
     def read(self) -> LogContents:
         """Everything in it; nothing while there is no file. Raises `OSError` when it cannot be read."""

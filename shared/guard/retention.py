@@ -39,6 +39,17 @@ from shared.store.models import (
 PURGED = "purged"  # key of the small value that holds, by table, the first day that is still whole
 LAST_PURGE = "last_purge"
 REBUILT_FROM = ("event", "feedback")
+OF_PEOPLE = (
+    "event_days",
+    "page_view_days",
+    "visitor_day_days",
+    "feedback_days",
+    "person_days",
+    "usage_day_days",
+    "outbox_days",
+    "audit_days",
+)
+DAYS_OF_GRACE = 7  # for zones, and for a purge that has much to do
 UNFINISHED = (OutboxState.PENDING.value, OutboxState.CLAIMED.value)
 QUOTED = {Feedback: col(Quote.feedback_id), OutboxMessage: col(Quote.outbox_id)}
 QUOTES_A_KNOWN_PERSON = (  # such a post must still be found when the person is erased
@@ -88,6 +99,17 @@ def first_kept_day(rules: RetentionSettings, setting: str, now: datetime) -> dat
     """Rows of earlier days go; None when they stay for ever. A day later than asked, so that no zone loses hours."""
     days: int = getattr(rules, setting)
     return now.date() - timedelta(days=days + 1) if days else None
+
+
+def first_needed(rules: RetentionSettings, now: datetime) -> datetime:
+    """Since when erasures must be remembered: what a copy holds of somebody who was erased before, goes by its age.
+
+    As long as one kind of such rows stays for ever, all erasures are.
+    """
+    days = [getattr(rules, setting) for setting in OF_PEOPLE]
+    if not all(days):
+        return datetime.min.replace(tzinfo=UTC)
+    return now - timedelta(days=max(days) + DAYS_OF_GRACE)
 
 
 async def find_old(session: AsyncSession, purge: Purge, before: date, limit: int) -> list[tuple[Any, ...]]:

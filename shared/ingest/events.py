@@ -15,7 +15,6 @@ from shared.event_catalogue import DECLARED, UNDECLARED
 from shared.guard.principals import Principal
 from shared.guard.privacy import VisitorHasher
 from shared.guard.rate_limits import TrackLimiter
-from shared.identifiers import keyed_hash
 from shared.ingest.custom_room import CustomRoom, with_clean_name
 from shared.ingest.event_fields import Received, TrackEvent, find_problem, make_row
 from shared.ingest.event_groups import EventGroups, store_alone
@@ -24,6 +23,7 @@ from shared.ingest.intake_meter import INSTALLATION, IntakeMeter, Receipt
 from shared.ingest.noise_filter import is_bot
 from shared.ingest.track_body import About, Batch, about_problems, read_body
 from shared.store.database import Store
+from shared.store.people import user_visitor
 
 ONE_DAY = timedelta(days=1)
 TOO_MANY_NAMES = "too many names today that the catalogue of events does not know"
@@ -235,7 +235,7 @@ class EventIntake:
         starts, ends = day_start(today, site.zone), day_start(today + ONE_DAY, site.zone)
         others: dict[date, str] = {}
         if about.identified is not None:
-            visitor = keyed_hash(self._key, "identified", site.key, about.identified)
+            visitor = user_visitor(self._key, site.key, about.identified)
         elif about.person is not None:
             visitor = None
         elif visitor is not None and _has_earlier(events, starts):

@@ -12,7 +12,7 @@ from shared.derive import rollups
 from shared.derive.coverage import store_run
 from shared.errors import FieldProblem, InvalidInput, NotFound
 from shared.guard import api_keys, audit, sessions
-from shared.ingest import erasure, identities
+from shared.ingest import erasure
 from shared.jobs.job_table import JOBS, find_job
 from shared.jobs.scheduler import run_job
 from shared.runtime.build import Runtime
@@ -146,24 +146,21 @@ async def show_status(runtime: Runtime, _arguments: Mapping[str, Any]) -> dict[s
 
 async def export_person(runtime: Runtime, arguments: Mapping[str, Any]) -> AsyncIterator[str]:
     """Everything stored about one identity, in pieces; on record, because somebody else reads it."""
-    now, (platform, external_id) = runtime.clock.now(), _identity_in(arguments)
+    now, key = runtime.clock.now(), runtime.instance_key
+    platform, external_id = erasure.check_identity(str(arguments["platform"]), str(arguments["external_id"]))
     async with runtime.store.read() as session:
-        found = await identities.find_identity(session, platform, external_id)
-    if found is None:
+        who = await erasure.find_who(session, key, platform, external_id)
+    if who is None:
         raise NotFound("Nothing is stored about this identity.")
-    person_id = found[1].id
-    await runtime.store.writer.run(lambda session: audit.record(session, ACTOR, "person.export", person_id, now))
-    return _pieces_of(runtime, person_id)
+    target = who.target
+    await runtime.store.writer.run(lambda session: audit.record(session, ACTOR, "person.export", target, now))
+    return _pieces_of(runtime, who)
 
 
-async def _pieces_of(runtime: Runtime, person_id: str) -> AsyncIterator[str]:
+async def _pieces_of(runtime: Runtime, who: erasure.Who) -> AsyncIterator[str]:
     async with runtime.store.read() as session:
-        async for piece in erasure.stream_person(session, runtime.instance_key, person_id):
+        async for piece in erasure.stream_person(session, runtime.instance_key, who):
             yield piece
-
-
-def _identity_in(arguments: Mapping[str, Any]) -> tuple[str, str]:
-    return erasure.check_identity(str(arguments["platform"]), str(arguments["external_id"]))
 
 
 async def report_privacy(runtime: Runtime, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -175,8 +172,7 @@ async def report_privacy(runtime: Runtime, arguments: Mapping[str, Any]) -> dict
 
 async def erase_person(runtime: Runtime, arguments: Mapping[str, Any]) -> str:
     """Removes everything about one identity's person; an unknown identity is never asked either."""
-    platform, external_id = _identity_in(arguments)
-    if await runtime.eraser.erase_identity(platform, external_id, ACTOR) is None:
+    if await runtime.eraser.erase(str(arguments["platform"]), str(arguments["external_id"]), ACTOR) is None:
         raise NotFound("Nothing is stored about this identity.")
     return "erased"
 

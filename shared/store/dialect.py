@@ -6,7 +6,7 @@ from datetime import date
 from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Table, event, text
+from sqlalchemy import Dialect, Table, TextClause, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
@@ -68,6 +68,19 @@ def where_set(column: str) -> dict[str, Any]:
     """Arguments of an index that holds only the rows in which a column is not NULL."""
     condition = text(f"{column} IS NOT NULL")
     return {"sqlite_where": condition, "postgresql_where": condition}
+
+
+def where_marked(column: str) -> dict[str, Any]:
+    """Arguments of an index that holds only the rows whose `ShortHex` has a mark; see `is_marked`."""
+    return {"sqlite_where": is_marked(column), "postgresql_where": is_marked(column)}
+
+
+def is_marked(column: str) -> TextClause:
+    """Whether a `ShortHex` has a mark: 33 characters, which SQLite keeps in 17 bytes.
+
+    A query finds its index only if it says this in the same words.
+    """
+    return text(f"length({column}) IN (17, 33)")
 
 
 def prepare_sqlite(engine: AsyncEngine, *, writes: bool) -> None:

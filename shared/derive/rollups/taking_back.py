@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import and_, delete, or_
+from sqlalchemy import ColumnElement, and_, delete, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -17,6 +17,7 @@ from shared.derive.rollups.events import EventRow, count_plain, count_views
 from shared.event_catalogue import CLICK, PAGE_VIEW
 from shared.store.event_tables import run_in_session, tables_of
 from shared.store.models import Event, PageView, VisitorDay
+from shared.store.people import Owner
 
 VIEWS_AT_ONCE = 500
 
@@ -28,17 +29,15 @@ async def uncount_events(session: AsyncSession, site: str, rows: Sequence[EventR
     await tally.take_back(session)
 
 
-async def uncount_visits(
-    session: AsyncSession, site: str, day: date, person_id: str, shared: Sequence[EventRow]
-) -> None:
-    """Removes a person's visitor-days and views of a day with their counts.
+async def uncount_visits(session: AsyncSession, site: str, day: date, owner: Owner, shared: Sequence[EventRow]) -> None:
+    """Removes somebody's visitor-days and views of a day with their counts.
 
-    `shared` are the events of others in the person's views, from `events_in_shared_views`: those views are counted
-    anew from them.
+    `shared` are the events of others in their views, from `events_in_shared_views`: those views are counted anew
+    from them.
     """
     tally = Tally(site)
-    await _remove_visitor_days(session, tally, day, person_id)
-    await _remove_views(session, tally, day, person_id, {row["view"] for row in shared})
+    await _remove_visitor_days(session, tally, day, owner)
+    await _remove_views(session, tally, day, owner, {row["view"] for row in shared})
     await tally.take_back(session)
     if shared:
         again = Tally(site)
@@ -46,11 +45,11 @@ async def uncount_visits(
         await again.store(session)
 
 
-async def _remove_visitor_days(session: AsyncSession, tally: Tally, day: date, person_id: str) -> None:
+async def _remove_visitor_days(session: AsyncSession, tally: Tally, day: date, owner: Owner) -> None:
     same = (col(VisitorDay.site) == tally.site, col(VisitorDay.local_day) == day)
     removed = await session.execute(
         delete(VisitorDay)
-        .where(*same, col(VisitorDay.person_id) == person_id)
+        .where(*same, owner.owns(VisitorDay))
         .returning(col(VisitorDay.hour), col(VisitorDay.converted))
         .execution_options(synchronize_session=False)
     )
@@ -60,11 +59,14 @@ async def _remove_visitor_days(session: AsyncSession, tally: Tally, day: date, p
             tally.add("converted_day", hour, day)
 
 
-async def _remove_views(session: AsyncSession, tally: Tally, day: date, person_id: str, shared: set[str]) -> None:
-    own = and_(col(PageView.person_id) == person_id, col(PageView.local_day) == day)
+async def _remove_views(session: AsyncSession, tally: Tally, day: date, owner: Owner, shared: set[str]) -> None:
+    """A user whom servers name has none of their own: what their libraries send belongs to no view."""
+    theirs: list[ColumnElement[bool]] = [col(PageView.view).in_(sorted(shared))]
+    if owner.person_id is not None:
+        theirs.append(and_(col(PageView.person_id) == owner.person_id, col(PageView.local_day) == day))
     removed = await session.execute(
         delete(PageView)
-        .where(col(PageView.site) == tally.site, or_(own, col(PageView.view).in_(sorted(shared))))
+        .where(col(PageView.site) == tally.site, or_(*theirs))
         .returning(col(PageView.hour), col(PageView.local_day), col(PageView.clicked))
         .execution_options(synchronize_session=False)
     )
@@ -75,7 +77,7 @@ async def _remove_views(session: AsyncSession, tally: Tally, day: date, person_i
 
 
 async def events_in_shared_views(
-    session: AsyncSession, site: str, day: date, person_id: str, views: Iterable[str]
+    session: AsyncSession, site: str, day: date, owner: Owner, views: Iterable[str]
 ) -> list[dict[str, Any]]:
     """What others did in these views, in its order: a browser that agreed in the middle of a view, most often.
 
@@ -91,7 +93,7 @@ async def events_in_shared_views(
             col(Event.local_day).in_(days),
             col(Event.name).in_((PAGE_VIEW, CLICK)),
             col(Event.view).in_(wanted[start : start + VIEWS_AT_ONCE]),
-            or_(col(Event.person_id).is_(None), col(Event.person_id) != person_id),
+            owner.owns_not(Event),
         )
         found += [dict(row) for row in (await session.execute(query)).mappings()]
     return sorted(found, key=lambda row: int(row["id"]))

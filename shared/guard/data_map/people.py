@@ -131,11 +131,11 @@ PEOPLE: dict[str, TableRule] = {
     ),
     "applied_erasure": TableRule(
         "which entries of the erase log this database has seen",
-        "for good: it tells an older copy from a newer one",
+        "as long as an older copy could bring somebody back: a week more than the longest `retention` of people's rows",
         {
             "id": kept("random id of the entry"),
             "at": kept("when the person was erased"),
-            "subjects": kept("keyed hashes of the erased identities; without the installation's key they say nothing"),
+            "subjects": kept("keyed hashes of the erased identities and users; without the installation's key they say nothing"),
         },
     ),
 }

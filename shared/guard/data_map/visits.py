@@ -4,7 +4,7 @@ from shared.guard.data_map.rules import TableRule, emptied, erased, erased_unsee
 
 VISITS: dict[str, TableRule] = {
     "event": TableRule(
-        "what a visitor or a server did; with the person only after consent",
+        "what a visitor, a server, or a user whom it names did; with the person only after consent",
         "event_days",
         {
             "id": erased("number of the row"),

@@ -11,7 +11,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,18 +20,22 @@ from sqlmodel import col, select
 from shared.clock import Clock
 from shared.config import Settings
 from shared.derive.rollups import events_in_shared_views
-from shared.errors import CannotStore, NotFound
+from shared.errors import CannotStore, LimitReached, NotFound
 from shared.guard.erase_log import EraseLog, LogEntry, open_log
+from shared.guard.rate_limits import hit
+from shared.guard.retention import first_needed
 from shared.ingest.erasure import units
+from shared.ingest.erasure.subjects import Found, Who, check_identity, find_who, hash_of, hashes_of, match_hashes
 from shared.store.database import Store
-from shared.store.models import AppliedErasure, Event, Identity
-from shared.store.people import find_identity, identity_hash
+from shared.store.models import AppliedErasure, Event
+from shared.store.people import Owner
 
 logger = logging.getLogger(__name__)
 
 LOG_ACTOR = "erase log"  # on record for an erasure that was applied again
 RETENTION_ACTOR = "system"
-ROWS_AT_ONCE = 500
+UNKNOWN = "erase:unknown"  # the bucket of a limit
+HOUR_SECONDS = 3600
 
 
 @dataclass(frozen=True)
@@ -47,81 +51,97 @@ class Eraser:
 
     def __init__(self, settings: Settings, clock: Clock, store: Store, key: bytes) -> None:
         self.log: EraseLog = open_log(settings)
+        self._retention = settings.retention
         self._events_at_once = settings.retention.batch_rows
+        self._unknown_an_hour = settings.privacy.unknown_erasures_per_hour
         self._clock = clock
         self._store = store
         self._key = key
         self._one = asyncio.Lock()
 
-    async def erase_identity(self, platform: str, external_id: str, actor: str) -> Erased | None:
-        """Everything about the person behind an identity; None when nothing was stored: nobody asks them either."""
+    async def erase(self, platform: str, external_id: str, actor: str, *, is_anonymous: bool = False) -> Erased | None:
+        """Everything about who stands behind an identity; None when nothing was stored: nobody asks them either.
+
+        Also an unknown identity is logged: a newer copy may hold it and be put back. Without proof of who asks
+        (`is_anonymous`) ids can be made up, so of these only some an hour are taken; then `LimitReached` is raised.
+        """
+        platform, external_id = check_identity(platform, external_id)
         async with self._store.read() as session:
-            found = await find_identity(session, platform, external_id)
-        if found is not None:
-            return await self.erase_person(found[1].id, actor)
-        await self._erase([identity_hash(self._key, platform, external_id)], [], actor)
+            who = await find_who(session, self._key, platform, external_id)
+        if who is not None:
+            return await self.erase_whom(who, actor)
+        if is_anonymous:
+            await self._limit_unknown()
+        await self._erase([hash_of(self._key, platform, external_id)], None, actor)
         return None
 
-    async def erase_person(self, person_id: str, actor: str) -> Erased:
+    async def erase_whom(self, who: Who, actor: str) -> Erased:
         """Raises `NotFound` for an unknown person, `CannotStore` when the log or the database cannot take it."""
         async with self._store.read() as session:
-            known = (await session.execute(select(Identity).where(Identity.person_id == person_id))).scalars().all()
-        if not known:
+            hashes = await hashes_of(session, self._key, who)
+        if not hashes:
             raise NotFound("Nothing is stored about this person.")
-        subjects = [identity_hash(self._key, one.platform, one.external_id) for one in known]
-        return await self._erase(subjects, [person_id], actor)
+        return await self._erase(hashes, who, actor)
 
     async def forget_person(self, person_id: str, *, keep_silent: bool) -> None:
         """Removes a person whose time is over. Who wanted no questions gets none when they come back either."""
-        async with self._store.read() as session:
-            known = (await session.execute(select(Identity).where(Identity.person_id == person_id))).scalars().all()
         if keep_silent:
-            subjects = [identity_hash(self._key, one.platform, one.external_id) for one in known]
+            async with self._store.read() as session:
+                hashes = await hashes_of(session, self._key, Who(person_id))
             now = self._clock.now()
-            await self._store.writer.run(lambda session: units.suppress(session, subjects, now))
+            await self._store.writer.run(lambda session: units.suppress(session, hashes, now))
         async with self._one:
-            await self._remove(person_id, RETENTION_ACTOR)
+            await self._remove_person(person_id, RETENTION_ACTOR)
 
     async def apply_log(self) -> int:
         """Erases again what this database has not seen, most often because a copy was put back; how many entries.
 
         Then what the database has seen and the file lacks is added to it: the file was lost, or belongs to another
         replica. When it cannot be written, that is on record and waits for the next time: nobody is left to erase.
+        Entries whose time is over count for nothing and go, out of both.
         """
-        contents = await self._read_log()
+        needed_from = first_needed(self._retention, self._clock.now())
+        contents = [entry for entry in await self._read_log() if entry.at >= needed_from]
         async with self._store.read() as session:
             rows = (await session.execute(select(AppliedErasure))).scalars().all()
         seen, written = {row.id for row in rows}, {entry.id for entry in contents}
         unknown = [entry for entry in contents if entry.id not in seen]
-        people = await self._people_of({subject for entry in unknown for subject in entry.subjects})
+        found = await match_hashes(self._store, self._key, {hashed for entry in unknown for hashed in entry.subjects})
         for entry in unknown:
             async with self._one:
-                await self._apply(
-                    entry, sorted({one for hashed in entry.subjects for one in people[hashed]}), LOG_ACTOR
-                )
-        lacking = [LogEntry(row.id, row.at, tuple(row.subjects)) for row in rows if row.id not in written]
-        if lacking:
-            with suppress(CannotStore):
-                await self._append(lacking)
+                await self._apply(entry, [found[hashed] for hashed in entry.subjects], LOG_ACTOR)
+        kept = [LogEntry(row.id, row.at, tuple(row.subjects)) for row in rows if row.at >= needed_from]
+        with suppress(CannotStore):
+            await self._append([entry for entry in kept if entry.id not in written])
+            await self._drop_before(needed_from)
+        if len(kept) < len(rows):
+            await self._store.writer.run(lambda session: units.forget_applied(session, needed_from))
         return len(unknown)
 
-    async def _erase(self, subjects: Sequence[str], person_ids: Sequence[str], actor: str) -> Erased:
-        entry = LogEntry(secrets.token_hex(16), self._clock.now(), tuple(subjects))
+    async def _limit_unknown(self) -> None:
+        """Somebody who makes ids up must not fill the log."""
+        most, now = self._unknown_an_hour, self._clock.now()
+        wait = await self._store.writer.run(lambda session: hit(session, UNKNOWN, most, HOUR_SECONDS, now))
+        if wait:
+            raise LimitReached("Many unknown ids were asked to be erased; please try again later.", wait)
+
+    async def _erase(self, hashes: Sequence[str], who: Who | None, actor: str) -> Erased:
+        entry = LogEntry(secrets.token_hex(16), self._clock.now(), tuple(hashes))
         await self._append([entry])
         async with self._one:
-            return await self._apply(entry, person_ids, actor)
+            return await self._apply(entry, [] if who is None else [Found.of(who)], actor)
 
-    async def _apply(self, entry: LogEntry, person_ids: Sequence[str], actor: str) -> Erased:
-        rows: Counter[str] = Counter()
-        posts = 0
-        for person_id in person_ids:
-            done = await self._remove(person_id, actor)
-            rows.update(done.rows)
-            posts += done.posts
+    async def _apply(self, entry: LogEntry, found: Sequence[Found], actor: str) -> Erased:
+        removed: list[Erased] = []
+        for person_id in sorted({person_id for one in found for person_id in one.people}):
+            removed.append(await self._remove_person(person_id, actor))
+        for visitor in sorted({visitor for one in found for visitor in one.users}):
+            removed.append(await self._remove_user(visitor, actor))
         await self._store.writer.run(lambda session: units.note_applied(session, entry.id, entry.at, entry.subjects))
-        return Erased(dict(rows), posts)
+        rows = sum((Counter(one.rows) for one in removed), Counter[str]())
+        return Erased(dict(rows), sum(one.posts for one in removed))
 
-    async def _remove(self, person_id: str, actor: str) -> Erased:
+    async def _remove_person(self, person_id: str, actor: str) -> Erased:
         removed: Counter[str] = Counter()
         posts = 0
         try:
@@ -129,12 +149,24 @@ class Eraser:
             removed.update(silenced)
             finished = None
             while finished is None:
-                removed["event"] += await self._remove_events(person_id)
+                removed["event"] += await self._remove_events(Owner(person_id=person_id))
                 finished = await self._finish(person_id, actor, removed)
             removed = finished
         except NotFound:
             pass  # another process was faster, or it was done before the log was marked
         return Erased({name: count for name, count in removed.items() if count}, posts)
+
+    async def _remove_user(self, visitor: str, actor: str) -> Erased:
+        removed: Counter[str] = Counter()
+        is_finished = False
+        while not is_finished:
+            removed["event"] += await self._remove_events(Owner(user=visitor))
+            is_finished = await self._finish_user(visitor, actor, removed)
+        return Erased({name: count for name, count in removed.items() if count}, 0)
+
+    async def _finish_user(self, visitor: str, actor: str, removed: Counter[str]) -> bool:
+        now = self._clock.now()
+        return await self._store.writer.run(lambda session: units.remove_user(session, visitor, actor, removed, now))
 
     async def _silence(self, person_id: str) -> tuple[Counter[str], int]:
         now = self._clock.now()
@@ -147,50 +179,43 @@ class Eraser:
             lambda session: units.remove_person(session, self._key, person_id, actor, removed, now)
         )
 
-    async def _remove_events(self, person_id: str) -> int:
+    async def _remove_events(self, owner: Owner) -> int:
         """Day after day; the events of others in the same views are looked up outside the units."""
         removed = 0
         async with self._store.read() as session:
-            days = await _days_of(session, person_id)
+            days = await _days_of(session, owner)
         for (site, day), views in sorted(days.items()):
             async with self._store.read() as session:
-                shared = await events_in_shared_views(session, site, day, person_id, views)
-            removed += await self._remove_day(person_id, site, day, shared)
+                shared = await events_in_shared_views(session, site, day, owner, views)
+            removed += await self._remove_day(owner, site, day, shared)
         return removed
 
-    async def _remove_day(self, person_id: str, site: str, day: date, shared: Sequence[dict[str, Any]]) -> int:
+    async def _remove_day(self, owner: Owner, site: str, day: date, shared: Sequence[dict[str, Any]]) -> int:
         removed, more_left = 0, True
         while more_left:
             count, more_left = await self._store.writer.run(
-                lambda session: units.remove_events(session, person_id, site, day, self._events_at_once, shared)
+                lambda session: units.remove_events(session, owner, site, day, self._events_at_once, shared)
             )
             removed += count
         return removed
 
-    async def _people_of(self, subjects: set[str]) -> dict[str, set[str]]:
-        """The people whose identities have these hashes. Hashes cannot be turned back, so every identity is tried."""
-        found: dict[str, set[str]] = defaultdict(set)
-        if not subjects:
-            return found
-        columns = (col(Identity.id), col(Identity.platform), col(Identity.external_id), col(Identity.person_id))
-        last = ""
-        while True:
-            async with self._store.read() as session:
-                query = select(*columns).where(col(Identity.id) > last).order_by(col(Identity.id))
-                rows = (await session.execute(query.limit(ROWS_AT_ONCE))).all()
-            if not rows:
-                return found
-            for last, platform, external_id, person_id in rows:  # noqa: B007  # the last one is where the next page begins
-                hashed = identity_hash(self._key, platform, external_id)
-                if hashed in subjects:
-                    found[hashed].add(person_id)
-
     async def _append(self, entries: Sequence[LogEntry]) -> None:
+        if not entries:
+            return
         try:
             await asyncio.to_thread(self.log.append, entries)
         except OSError as error:
             logger.error("the erase log %s cannot be written: %s", self.log.path, type(error).__name__)
             raise CannotStore("The erase log cannot be written, so nothing was erased. Please try again.") from error
+
+    async def _drop_before(self, moment: datetime) -> None:
+        try:
+            dropped = await asyncio.to_thread(self.log.drop_before, moment)
+        except OSError as error:
+            logger.warning("old entries stay in the erase log: %s", type(error).__name__)
+            return
+        if dropped:
+            logger.info("%d entries of the erase log were no longer needed and are gone", dropped)
 
     async def _read_log(self) -> tuple[LogEntry, ...]:
         try:
@@ -202,9 +227,9 @@ class Eraser:
         return contents.entries
 
 
-async def _days_of(session: AsyncSession, person_id: str) -> dict[tuple[str, date], set[str]]:
-    """The days with events of a person, and the views of each."""
-    query = select(col(Event.site), col(Event.local_day), col(Event.view)).where(Event.person_id == person_id)
+async def _days_of(session: AsyncSession, owner: Owner) -> dict[tuple[str, date], set[str]]:
+    """The days with events of somebody, and the views of each."""
+    query = select(col(Event.site), col(Event.local_day), col(Event.view)).where(owner.owns(Event))
     days: dict[tuple[str, date], set[str]] = defaultdict(set)
     for site, day, view in (await session.execute(query.distinct())).all():
         days[site, day].update([view] if view else [])

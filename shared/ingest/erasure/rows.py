@@ -1,4 +1,4 @@
-"""Which rows of which table belong to a person: the one map that exporting and erasing share."""
+"""Which rows of which table belong to a person, or to a user of a server: the map that exporting and erasing share."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,7 +7,8 @@ from sqlalchemy import ColumnElement, false, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col, select
 
-from shared.errors import InvalidInput, NotFound
+from shared.errors import NotFound
+from shared.ingest.erasure.subjects import Who
 from shared.ingest.feedback import passer_on_bucket, person_bucket
 from shared.store.models import (
     AuditEntry,
@@ -17,7 +18,6 @@ from shared.store.models import (
     OutboxMessage,
     PageView,
     Person,
-    Platform,
     Prompt,
     Quote,
     RateWindow,
@@ -25,6 +25,7 @@ from shared.store.models import (
     UsageDay,
     VisitorDay,
 )
+from shared.store.people import Owner
 
 
 @dataclass(frozen=True)
@@ -50,16 +51,6 @@ class Subject:
     @property
     def all_ids(self) -> list[str]:
         return [self.person_id, *self.identity_ids, *self.feedback_ids, *self.prompt_ids]
-
-
-def check_identity(platform: str, external_id: str) -> tuple[str, str]:
-    """The identity somebody asks about; raises `InvalidInput` when it can be none."""
-    platforms = [known.value for known in Platform]
-    if platform not in platforms:
-        raise InvalidInput(f"There is no platform {platform!r}; it is one of {', '.join(platforms)}.")
-    if platform == Platform.WEB.value and "/" not in external_id:
-        raise InvalidInput("A browser's id is SITE/ID, for example docs/5b2f0c9d41e8.")
-    return platform, external_id
 
 
 async def load_subject(session: AsyncSession, key: bytes, person_id: str) -> Subject:
@@ -118,4 +109,10 @@ ROWS_OF_A_PERSON: dict[type[SQLModel], Callable[[Subject], ColumnElement[bool]]]
     AuditEntry: _audit_of,
     ReadMark: lambda subject: col(ReadMark.place).in_(subject.conversations),
     RateWindow: lambda subject: col(RateWindow.bucket).in_(subject.buckets),
+}
+
+ROWS_OF_A_USER: dict[type[SQLModel], Callable[[Owner], ColumnElement[bool]]] = {
+    Event: lambda owner: owner.owns(Event),
+    VisitorDay: lambda owner: owner.owns(VisitorDay),
+    AuditEntry: lambda owner: col(AuditEntry.target) == Who(user=owner.user).target,
 }

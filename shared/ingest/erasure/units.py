@@ -19,7 +19,7 @@ from shared.derive.rollups import count_feedback, uncount_events, uncount_visits
 from shared.guard import audit
 from shared.identifiers import new_id
 from shared.ingest.erasure.posts import remove_from_posts, remove_mentions
-from shared.ingest.erasure.rows import ROWS_OF_A_PERSON, Subject, load_subject
+from shared.ingest.erasure.rows import ROWS_OF_A_PERSON, ROWS_OF_A_USER, Subject, load_subject
 from shared.ingest.feedback import TOPIC
 from shared.store.dialect import insert_if_new
 from shared.store.models import (
@@ -39,7 +39,7 @@ from shared.store.models import (
     UsageDay,
     VisitorDay,
 )
-from shared.store.people import identity_hash
+from shared.store.people import Owner, identity_hash, is_user_hash
 from shared.store.writer import ERASED, note_topic
 
 GONE = "erased"
@@ -69,14 +69,15 @@ async def silence(session: AsyncSession, key: bytes, person_id: str, now: dateti
 
 
 async def remove_events(
-    session: AsyncSession, person_id: str, site: str, day: date, most: int, shared: Sequence[dict[str, Any]]
+    session: AsyncSession, owner: Owner, site: str, day: date, most: int, shared: Sequence[dict[str, Any]]
 ) -> tuple[int, bool]:
-    """Up to `most` events of the person's day with their counts: how many, and whether more are left.
+    """Up to `most` events of somebody's day with their counts: how many, and whether more are left.
 
     The visits go in the unit of the last events, so that no cut leaves them behind.
     """
-    await lock_person(session, person_id)
-    same = (col(Event.person_id) == person_id, col(Event.site) == site, col(Event.local_day) == day)
+    if owner.person_id is not None:
+        await lock_person(session, owner.person_id)
+    same = (owner.owns(Event), col(Event.site) == site, col(Event.local_day) == day)
     some = select(col(Event.id)).where(*same).order_by(col(Event.id)).limit(most + 1)
     ids = list((await session.execute(some)).scalars())
     columns = list(Event.__table__.columns)  # type: ignore[attr-defined]
@@ -85,7 +86,7 @@ async def remove_events(
     await uncount_events(session, site, rows)
     more_left = len(ids) > most
     if not more_left:
-        await uncount_visits(session, site, day, person_id, shared)
+        await uncount_visits(session, site, day, owner, shared)
     return len(rows), more_left
 
 
@@ -94,17 +95,39 @@ async def remove_person(
 ) -> Removed | None:
     """The rest, with the person themself: all that went. None when events arrived meanwhile, which must go first."""
     await lock_person(session, person_id)
-    if (await session.execute(select(Event.id).where(Event.person_id == person_id).limit(1))).first() is not None:
+    owner = Owner(person_id=person_id)
+    if await _has_events(session, owner):
         return None
     more, _ = await silence(session, key, person_id, now)
     subject = await load_subject(session, key, person_id)
-    await _unlink_visits(session, subject, now)
+    await _execute(session, update(PageView).where(col(PageView.person_id) == person_id).values(person_id=None))
+    await _unlink_visits(session, owner, now)
     for table in THE_PERSON:
         more[str(table.__tablename__)] += await _delete(session, table, subject)
     all_removed = removed + more  # the unit may be tried again, so what came in stays as it is
-    await audit.record(session, actor, "person.erase", "", now, {"rows": dict(sorted(all_removed.items()))})
-    note_topic(session, ERASED)
+    await _note_erased(session, actor, all_removed, now)
     return all_removed
+
+
+async def remove_user(session: AsyncSession, visitor: str, actor: str, removed: Removed, now: datetime) -> bool:
+    """What is left of a user of a server. False when events arrived meanwhile, which must go first."""
+    owner = Owner(user=visitor)
+    if await _has_events(session, owner):
+        return False
+    await _unlink_visits(session, owner, now)
+    told = ROWS_OF_A_USER[AuditEntry](owner)
+    await _execute(session, update(AuditEntry).where(told).values(target="", details={}))
+    await _note_erased(session, actor, removed, now)
+    return True
+
+
+async def _note_erased(session: AsyncSession, actor: str, removed: Removed, now: datetime) -> None:
+    await audit.record(session, actor, "person.erase", "", now, {"rows": dict(sorted((+removed).items()))})
+    note_topic(session, ERASED)
+
+
+async def _has_events(session: AsyncSession, owner: Owner) -> bool:
+    return (await session.execute(select(col(Event.id)).where(owner.owns(Event)).limit(1))).first() is not None
 
 
 async def suppress(session: AsyncSession, subjects: Sequence[str], now: datetime) -> None:
@@ -114,9 +137,14 @@ async def suppress(session: AsyncSession, subjects: Sequence[str], now: datetime
 
 
 async def note_applied(session: AsyncSession, erasure_id: str, at: datetime, subjects: Sequence[str]) -> None:
-    """This database has seen the entry of the log."""
-    await suppress(session, subjects, at)
+    """This database has seen the entry of the log. Users of servers are asked nothing, so of them no more stays."""
+    await suppress(session, [hashed for hashed in subjects if not is_user_hash(hashed)], at)
     await insert_if_new(session, AppliedErasure(id=erasure_id, at=at, subjects=list(subjects)))
+
+
+async def forget_applied(session: AsyncSession, before: datetime) -> None:
+    """Entries of the log that no copy needs any more."""
+    await _execute(session, delete(AppliedErasure).where(col(AppliedErasure.at) < before))
 
 
 async def _remove_feedback(session: AsyncSession, subject: Subject) -> int:
@@ -127,15 +155,10 @@ async def _remove_feedback(session: AsyncSession, subject: Subject) -> int:
     return len(rows)
 
 
-async def _unlink_visits(session: AsyncSession, subject: Subject, now: datetime) -> None:
-    """Visits without raw events stay as numbers; the visitor that stands for the person becomes a random one."""
-    person_id = subject.person_id
-    await _execute(session, update(PageView).where(col(PageView.person_id) == person_id).values(person_id=None))
-    visits = await session.execute(
-        select_columns(col(VisitorDay.site), col(VisitorDay.local_day), col(VisitorDay.visitor)).where(
-            col(VisitorDay.person_id) == person_id
-        )
-    )
+async def _unlink_visits(session: AsyncSession, owner: Owner, now: datetime) -> None:
+    """Visits without raw events stay as numbers; the visitor that stands for somebody becomes a random one."""
+    columns = (col(VisitorDay.site), col(VisitorDay.local_day), col(VisitorDay.visitor))
+    visits = await session.execute(select_columns(*columns).where(owner.owns(VisitorDay)))
     for site, day, visitor in visits.all():
         this_one = (
             col(VisitorDay.site) == site,

@@ -7,7 +7,7 @@ from sqlalchemy import BigInteger, Index, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 from shared.store.column_types import Day, Moment, Properties, ShortHex, ShortUuid
-from shared.store.dialect import kept_by_key, where_set
+from shared.store.dialect import kept_by_key, where_marked, where_set
 from shared.store.models.base import Erasure, key_field
 
 
@@ -19,6 +19,7 @@ class Event(SQLModel, table=True):
         UniqueConstraint("site", "event_id"),
         Index("ix_event_site_day", "site", "local_day"),
         Index("ix_event_person_id", "person_id", **where_set("person_id")),
+        Index("ix_event_user", "visitor", **where_marked("visitor")),
     )
     erasure: ClassVar = Erasure.DELETE
 
@@ -29,7 +30,8 @@ class Event(SQLModel, table=True):
     received_at: datetime = Field(sa_type=Moment)
     occurred_at: datetime = Field(sa_type=Moment)
     local_day: date = Field(sa_type=Day)
-    visitor: str | None = Field(default=None, sa_type=ShortHex)  # keyed hash of one day, or of the consented id
+    # A keyed hash of one day, of the consented id, or, with a mark, of a server's own id of its user.
+    visitor: str | None = Field(default=None, sa_type=ShortHex)
     person_id: str | None = None
     view: str | None = Field(default=None, sa_type=ShortUuid)
     page: str | None = None
@@ -71,7 +73,11 @@ class VisitorDay(SQLModel, table=True):
     """One visitor on one local day: the unit of visitors and of the conversion rate."""
 
     __tablename__ = "visitor_day"
-    __table_args__ = (Index("ix_visitor_day_person_id", "person_id", **where_set("person_id")), kept_by_key())
+    __table_args__ = (
+        Index("ix_visitor_day_person_id", "person_id", **where_set("person_id")),
+        Index("ix_visitor_day_user", "visitor", **where_marked("visitor")),
+        kept_by_key(),
+    )
     erasure: ClassVar = Erasure.CLEAR
 
     site: str = Field(primary_key=True)

@@ -10,14 +10,15 @@ from sqlmodel import col
 
 from shared.errors import CannotStore, NotFound
 from shared.guard.erase_log import EraseLog
+from shared.ingest.erasure import Who
 from shared.ingest.erasure.units import note_applied
 from shared.ingest.identities import note_web_usage
 from shared.runtime.erase_watch import EraseWatch
 from shared.store.models import AppliedErasure, Event, Identity, Person, Suppression
 from shared.store.people import identity_hash
 from tests.shared.decide.people import KEY
+from tests.shared.ingest.erasing import ADA, BEA, dump, eraser_of, track
 from tests.shared.ingest.intake import Desk
-from tests.shared.ingest.test_erasure import ADA, BEA, dump, eraser_of, track
 
 LONG_ENOUGH_TO_ERASE = 0.3  # seconds; on a slower machine the test only sees less
 ADAS_HASH = identity_hash(KEY, "web", f"docs/{ADA}")
@@ -35,7 +36,7 @@ async def forget_that_it_was_applied(desk: Desk) -> None:
 
 async def test_the_log_holds_the_hash_before_it_is_done(desk: Desk) -> None:
     await track(desk, ADA, "a")
-    await eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self")
+    await eraser_of(desk).erase("web", f"docs/{ADA}", "self")
     (entry,) = log_of(desk).read().entries
     (applied,) = await desk.rows(AppliedErasure)
     assert (entry.subjects, entry.id, entry.at) == ((ADAS_HASH,), applied.id, applied.at)
@@ -46,13 +47,13 @@ async def test_nothing_is_erased_when_the_log_cannot_be_written(desk: Desk) -> N
     await track(desk, ADA, "a")
     log_of(desk).path.mkdir(parents=True)
     with pytest.raises(CannotStore, match="nothing was erased"):
-        await eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self")
+        await eraser_of(desk).erase("web", f"docs/{ADA}", "self")
     assert len(await desk.rows(Event)) == 3
 
 
 async def test_a_person_who_is_in_an_older_copy_is_erased_again(desk: Desk) -> None:
     await track(desk, ADA, "a")
-    await eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self")
+    await eraser_of(desk).erase("web", f"docs/{ADA}", "self")
     await forget_that_it_was_applied(desk)
     await track(desk, ADA, "a")
     await track(desk, BEA, "b")
@@ -66,7 +67,7 @@ async def test_a_person_who_is_in_an_older_copy_is_erased_again(desk: Desk) -> N
 async def test_what_the_database_has_seen_is_not_done_twice(desk: Desk) -> None:
     """Somebody who came back by their own will stays, whatever stands in the log."""
     await track(desk, ADA, "a")
-    await eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self")
+    await eraser_of(desk).erase("web", f"docs/{ADA}", "self")
     await desk.opt_in(f"docs/{ADA}", platform="web")
     assert await eraser_of(desk).apply_log() == 0
     assert len(await desk.rows(Person)) == 1
@@ -75,7 +76,7 @@ async def test_what_the_database_has_seen_is_not_done_twice(desk: Desk) -> None:
 async def test_an_erasure_that_was_cut_off_is_finished(desk: Desk) -> None:
     """A process died after the log and some units: the person is half gone, and nothing says that it was done."""
     await track(desk, ADA, "a")
-    await eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self")
+    await eraser_of(desk).erase("web", f"docs/{ADA}", "self")
     await forget_that_it_was_applied(desk)
     await track(desk, ADA, "b")
     await desk.run(lambda session: session.execute(delete(Event).where(col(Event.name) == "click")))
@@ -85,7 +86,7 @@ async def test_an_erasure_that_was_cut_off_is_finished(desk: Desk) -> None:
 
 
 async def test_who_was_erased_unknown_is_not_asked_from_an_older_copy_either(desk: Desk) -> None:
-    await eraser_of(desk).erase_identity("discord", "nobody", "self")
+    await eraser_of(desk).erase("discord", "nobody", "self")
     await forget_that_it_was_applied(desk)
     await desk.use("nobody")
     assert await eraser_of(desk).apply_log() == 1
@@ -93,7 +94,7 @@ async def test_who_was_erased_unknown_is_not_asked_from_an_older_copy_either(des
 
 
 async def test_a_lost_log_is_written_again_from_the_database(desk: Desk) -> None:
-    await eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self")
+    await eraser_of(desk).erase("web", f"docs/{ADA}", "self")
     before = log_of(desk).read().entries
     log_of(desk).path.unlink()
     assert await eraser_of(desk).apply_log() == 0
@@ -104,7 +105,7 @@ async def test_a_full_disk_keeps_nobody_in_an_older_copy(desk: Desk) -> None:
     """The lines of others cannot be copied into the file; who is in the file is erased nevertheless."""
     await track(desk, ADA, "a")
     eraser = eraser_of(desk)
-    await eraser.erase_identity("web", f"docs/{ADA}", "self")
+    await eraser.erase("web", f"docs/{ADA}", "self")
     await forget_that_it_was_applied(desk)
     await track(desk, ADA, "a")
     await desk.run(note_applied, "of-another-replica", desk.clock.now(), [])
@@ -125,7 +126,7 @@ async def test_a_replica_copies_what_the_others_erase_while_it_runs(desk: Desk) 
     running = asyncio.create_task(watch.run(every_seconds=0.01))
     try:
         await watch.settled.wait()
-        await own.erase_identity("discord", "nobody", "self")
+        await own.erase("discord", "nobody", "self")
         while other.log.read().entries != own.log.read().entries:
             await asyncio.sleep(0.01)
     finally:
@@ -140,7 +141,7 @@ async def test_a_start_without_a_readable_log_is_not_settled(desk: Desk) -> None
 
 async def test_an_unknown_person_is_not_logged(desk: Desk) -> None:
     with pytest.raises(NotFound):
-        await eraser_of(desk).erase_person("nobody", "cli")
+        await eraser_of(desk).erase_whom(Who("nobody"), "cli")
     assert log_of(desk).read().entries == ()
 
 
@@ -149,7 +150,7 @@ async def test_two_at_once_erase_a_person_once(desk: Desk) -> None:
     await track(desk, ADA, "a")
     await track(desk, BEA, "b")
     one, other = eraser_of(desk), eraser_of(desk)
-    await asyncio.gather(*(eraser.erase_identity("web", f"docs/{ADA}", "self") for eraser in (one, other)))
+    await asyncio.gather(*(eraser.erase("web", f"docs/{ADA}", "self") for eraser in (one, other)))
     assert await desk.counters() == await desk.rebuilt_counters()
     assert sum(count for key, (count, _) in (await desk.counters()).items() if key[1] == "page_view") == 1
 
@@ -164,7 +165,7 @@ async def test_what_arrives_while_somebody_is_erased_does_not_outlive_them(desk:
         now = desk.clock.now()
         person_id, visitor = await note_web_usage(session, desk.settings, KEY, desk.site, ADA, now)
         if erasing is None:
-            erasing = asyncio.create_task(eraser_of(desk).erase_identity("web", f"docs/{ADA}", "self"))
+            erasing = asyncio.create_task(eraser_of(desk).erase("web", f"docs/{ADA}", "self"))
             await asyncio.wait({erasing}, timeout=LONG_ENOUGH_TO_ERASE)  # it waits for this unit, or has missed it
         late: dict[str, Any] = {
             "event_id": "late",

@@ -134,6 +134,13 @@ def upgrade() -> None:
             postgresql_where=sa.text("person_id IS NOT NULL"),
         )
         batch_op.create_index("ix_event_site_day", ["site", "local_day"], unique=False)
+        batch_op.create_index(
+            "ix_event_user",
+            ["visitor"],
+            unique=False,
+            sqlite_where=sa.text("length(visitor) IN (17, 33)"),
+            postgresql_where=sa.text("length(visitor) IN (17, 33)"),
+        )
 
     op.create_table(
         "external_event",
@@ -407,6 +414,13 @@ def upgrade() -> None:
             sqlite_where=sa.text("person_id IS NOT NULL"),
             postgresql_where=sa.text("person_id IS NOT NULL"),
         )
+        batch_op.create_index(
+            "ix_visitor_day_user",
+            ["visitor"],
+            unique=False,
+            sqlite_where=sa.text("length(visitor) IN (17, 33)"),
+            postgresql_where=sa.text("length(visitor) IN (17, 33)"),
+        )
 
     op.create_table(
         "identity",
@@ -521,6 +535,11 @@ def downgrade() -> None:
     op.drop_table("identity")
     with op.batch_alter_table("visitor_day", schema=None) as batch_op:
         batch_op.drop_index(
+            "ix_visitor_day_user",
+            sqlite_where=sa.text("length(visitor) IN (17, 33)"),
+            postgresql_where=sa.text("length(visitor) IN (17, 33)"),
+        )
+        batch_op.drop_index(
             "ix_visitor_day_person_id",
             sqlite_where=sa.text("person_id IS NOT NULL"),
             postgresql_where=sa.text("person_id IS NOT NULL"),
@@ -576,6 +595,11 @@ def downgrade() -> None:
 
     op.drop_table("external_event")
     with op.batch_alter_table("event", schema=None) as batch_op:
+        batch_op.drop_index(
+            "ix_event_user",
+            sqlite_where=sa.text("length(visitor) IN (17, 33)"),
+            postgresql_where=sa.text("length(visitor) IN (17, 33)"),
+        )
         batch_op.drop_index("ix_event_site_day")
         batch_op.drop_index(
             "ix_event_person_id",
