@@ -20,6 +20,8 @@ from sqlmodel import select
 from shared.store.database import DATABASE_FILE
 from shared.store.models import OutboxMessage
 from tests.postgres_server import PostgresServer, start_postgres
+from tests.scenarios.disturbed_process import PROGRAM, SYNC_FAILED, WRITE_FAILED, disturbed
+from tests.scenarios.disturbed_process import fault as wrong_disk
 from tests.scenarios.load import (
     WITHOUT_LIMITS,
     Journal,
@@ -62,12 +64,36 @@ async def locked_file(warroom: WarroomProcess) -> AsyncIterator[None]:
         other.close()
 
 
+@asynccontextmanager
+async def failing_sync(warroom: WarroomProcess) -> AsyncIterator[None]:
+    """The disk takes what is written and says that it could not keep it."""
+    with wrong_disk(warroom, sync=(SYNC_FAILED, 0.0)):
+        yield
+
+
+@asynccontextmanager
+async def read_only_disk(warroom: WarroomProcess) -> AsyncIterator[None]:
+    """The system has made the file system read-only, as it does after an error."""
+    with wrong_disk(warroom, write=(WRITE_FAILED, 0.0), truncate=(WRITE_FAILED, 0.0)):
+        yield
+
+
 @pytest.mark.slow
 @pytest.mark.timeout(240)
 @pytest.mark.parametrize("fault", [full_disk, locked_file])
 async def test_sqlite_that_takes_no_changes(tmp_path: Path, fault: Fault) -> None:
     async with running_warroom(tmp_path, "", {"limits": WITHOUT_LIMITS}) as warroom:
         await live_through(warroom, fault, reads=True)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(240)
+async def test_a_disk_that_keeps_nothing(tmp_path: Path) -> None:
+    variables = disturbed(tmp_path)
+    async with running_warroom(tmp_path, "", {"limits": WITHOUT_LIMITS}, variables, program=PROGRAM) as warroom:
+        await live_through(warroom, failing_sync, reads=True)
+        warroom.shift_clock(minutes=11)  # the team is not told of every flutter
+        await live_through(warroom, read_only_disk, reads=True, times=2)
 
 
 @pytest.mark.slow
