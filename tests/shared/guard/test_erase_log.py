@@ -1,6 +1,7 @@
 """The erase log: what is in it is on the disk, a cut-off line harms no other, and nobody else can read it."""
 
-from datetime import UTC, datetime
+import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,8 @@ from tests.conftest import make_settings
 NOON = datetime(2026, 3, 11, 12, tzinfo=UTC)
 
 
-def entry(name: str) -> LogEntry:
-    return LogEntry(name, NOON, (f"hashOf{name}",))
+def entry(name: str, at: datetime = NOON) -> LogEntry:
+    return LogEntry(name, at, (f"hashOf{name}",))
 
 
 def test_what_was_added_is_read_in_order(tmp_path: Path) -> None:
@@ -65,6 +66,33 @@ def test_two_files_put_together_are_one_log(tmp_path: Path) -> None:
     other.append([entry("b"), entry("c")])
     one.path.write_bytes(one.path.read_bytes() + other.path.read_bytes())
     assert [known.id for known in one.read().entries] == ["a", "b", "c"]
+
+
+def test_old_entries_go_and_nothing_else(tmp_path: Path) -> None:
+    log = EraseLog(tmp_path / "erased.log")
+    assert log.drop_before(NOON) == 0
+    log.append([entry("a", NOON - timedelta(days=2)), entry("b"), entry("c", NOON - timedelta(days=1))])
+    with log.path.open("ab") as file:
+        file.write(b"damaged\n")
+    assert log.drop_before(NOON) == 2
+    assert ([one.id for one in log.read().entries], log.read().unreadable) == (["b"], 1)
+    assert log.path.stat().st_mode & 0o777 == 0o600
+    assert (log.drop_before(NOON), sorted(path.name for path in tmp_path.iterdir())) == (0, ["erased.log"])
+
+
+def test_who_waits_while_the_file_is_written_anew_loses_no_line(tmp_path: Path) -> None:
+    log = EraseLog(tmp_path / "erased.log")
+    log.append([entry(f"old{number}", NOON - timedelta(days=1 + number)) for number in range(20)])
+    adding = [threading.Thread(target=log.append, args=([entry(f"new{number}")],)) for number in range(20)]
+    dropping = [
+        threading.Thread(target=log.drop_before, args=(NOON - timedelta(days=20 - number),)) for number in range(20)
+    ]
+    for pair in zip(adding, dropping, strict=True):
+        for thread in pair:
+            thread.start()
+    for thread in (*adding, *dropping):
+        thread.join()
+    assert {one.id for one in log.read().entries} == {"old0", *(f"new{number}" for number in range(20))}
 
 
 def test_it_stands_in_the_data_folder_or_where_the_owner_says(tmp_path: Path) -> None:

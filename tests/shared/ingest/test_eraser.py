@@ -8,8 +8,9 @@ from sqlalchemy import delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
-from shared.errors import CannotStore, NotFound
+from shared.errors import CannotStore, LimitReached, NotFound
 from shared.guard.erase_log import EraseLog
+from shared.guard.retention import DAYS_OF_GRACE
 from shared.ingest.erasure import Who
 from shared.ingest.erasure.units import note_applied
 from shared.ingest.identities import note_web_usage
@@ -143,6 +144,58 @@ async def test_an_unknown_person_is_not_logged(desk: Desk) -> None:
     with pytest.raises(NotFound):
         await eraser_of(desk).erase_whom(Who("nobody"), "cli")
     assert log_of(desk).read().entries == ()
+
+
+async def test_who_makes_ids_up_does_not_fill_the_log(desk: Desk) -> None:
+    few = desk.settings.privacy.model_copy(update={"unknown_erasures_per_hour": 2})
+    desk.settings = desk.settings.model_copy(update={"privacy": few})
+    eraser = eraser_of(desk)
+    for number in range(2):
+        assert await eraser.erase("web", f"docs/made-up-{number}", "self", is_anonymous=True) is None
+    with pytest.raises(LimitReached):
+        await eraser.erase("web", "docs/made-up-2", "self", is_anonymous=True)
+    assert len(log_of(desk).read().entries) == len(await desk.rows(AppliedErasure)) == 2
+    await track(desk, ADA, "a")
+    assert await eraser.erase("web", f"docs/{ADA}", "self", is_anonymous=True) is not None, "the known always may"
+    assert await eraser.erase("discord", "known-by-discord", "self") is None
+    desk.later(hours=2)
+    assert await eraser.erase("web", "docs/made-up-2", "self", is_anonymous=True) is None
+
+
+async def test_an_entry_goes_when_no_copy_can_need_it(desk: Desk) -> None:
+    """What an older copy holds of them is older than every time that rows of people are kept, so it goes by its age."""
+    rules = desk.settings.retention
+    longest = max(rules.feedback_days, rules.person_days)
+    await eraser_of(desk).erase("web", f"docs/{ADA}", "self")
+    desk.later(days=longest)
+    await eraser_of(desk).erase("web", f"docs/{BEA}", "self")
+    assert (await eraser_of(desk).apply_log(), len(log_of(desk).read().entries)) == (0, 2)
+    desk.later(days=DAYS_OF_GRACE, hours=1)
+    for _ in range(2):
+        assert await eraser_of(desk).apply_log() == 0
+        (entry,), (row,) = log_of(desk).read().entries, await desk.rows(AppliedErasure)
+        assert (entry.id, entry.subjects) == (row.id, (identity_hash(KEY, "web", f"docs/{BEA}"),))
+    assert len(await desk.rows(Suppression)) == 2, "nobody asks them, however long ago it was"
+
+
+async def test_an_old_entry_counts_for_nothing_in_an_old_copy(desk: Desk) -> None:
+    await eraser_of(desk).erase("web", f"docs/{ADA}", "self")
+    kept = log_of(desk).path.read_bytes()
+    desk.later(days=2000)
+    await eraser_of(desk).apply_log()
+    log_of(desk).path.write_bytes(kept)
+    await track(desk, ADA, "a")
+    assert await eraser_of(desk).apply_log() == 0
+    assert len(await desk.rows(Event)) == 3
+
+
+async def test_entries_stay_where_rows_of_people_stay_for_ever(desk: Desk) -> None:
+    for_ever = desk.settings.retention.model_copy(update={"audit_days": 0})
+    desk.settings = desk.settings.model_copy(update={"retention": for_ever})
+    await eraser_of(desk).erase("web", f"docs/{ADA}", "self")
+    desk.later(days=20_000)
+    await eraser_of(desk).apply_log()
+    assert len(log_of(desk).read().entries) == len(await desk.rows(AppliedErasure)) == 1
 
 
 async def test_two_at_once_erase_a_person_once(desk: Desk) -> None:
