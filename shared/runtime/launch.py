@@ -10,6 +10,7 @@ from shared.config import load_settings
 from shared.errors import ConfigurationError, StartRefused
 from shared.runtime.build import Runtime
 from shared.runtime.logs import set_up_logs
+from shared.runtime.output import speak_regardless
 from shared.runtime.process import LeaderPart, PartsOf, Serve, run_process
 from shared.runtime.start_checks import (
     CONFIGURATION_EXIT,
@@ -29,6 +30,7 @@ def launch(
 ) -> int:
     """Runs the process; its exit code. Refusals are one sentence on stderr."""
     signal.signal(signal.SIGTERM, _leave)  # until the loop listens
+    speak_regardless()
     try:
         settings = load_settings()
         if deployed:

@@ -53,6 +53,7 @@ class WarroomProcess:
         self._clock_file.write_text("0")
         self._log = folder / "log.txt"
         self._process: subprocess.Popen[bytes] | None = None
+        self.says_to: Path | None = None  # where its output goes; a file that `log` reads otherwise
         self.descriptors: int | None = None  # how many the process may have open; the system's limit otherwise
         config_file = folder / "config.local.toml"
         config_file.write_text(to_toml({**config, "server": {"port": self.port, **config.get("server", {})}}))
@@ -77,7 +78,7 @@ class WarroomProcess:
 
     def spawn(self) -> int:
         """Starts the process and waits for nothing; its id."""
-        with self._log.open("ab") as log:
+        with (self.says_to or self._log).open("ab") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-W", "ignore", "-m", self._program, *self._arguments],
                 cwd=PROJECT_DIR,
