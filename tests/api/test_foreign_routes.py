@@ -165,6 +165,15 @@ async def test_posthog_batch_is_stored_once_and_flags_are_exposures(api: Running
     assert (await api.ask("POST", "/batch/", {"api_key": "phc_x", "batch": batch})).status == 401
 
 
+async def test_posthog_key_and_user_among_the_properties_are_not_kept(api: RunningApi) -> None:
+    key = (await api.make_key("events:write"))["Authorization"].removeprefix("Bearer ")
+    said = {"event": "one", "properties": {"token": key, "distinct_id": "x", "a": 1}}
+    assert (await api.ask("POST", "/capture/", said)).status == 200
+    assert (await api.ask("POST", "/capture/", {"api_key": key, "event": "two", "distinct_id": "x"})).status == 200
+    one, two = await api.events()
+    assert (one.props, one.visitor) == ({"a": 1}, two.visitor)
+
+
 async def test_posthog_body_is_not_inflated_for_a_key_that_is_not_valid(api: RunningApi, runtime: Runtime) -> None:
     headers = {"Authorization": "Bearer wr_x", "Content-Encoding": "gzip"}
     assert (await api.ask("POST", "/batch/", b"no gzip at all", headers)).status == 401

@@ -35,6 +35,8 @@ from shared.ingest.protocols.foreign import (
 )
 
 KEY_FIELDS = ("api_key", "token", "$token")
+USER_FIELD = "distinct_id"
+NOT_PROPERTIES = frozenset({*KEY_FIELDS, USER_FIELD})  # some libraries send them among the properties
 TRAIT_EVENTS = frozenset({"$identify", "$set"})
 NO_EVENTS = frozenset({"$groupidentify", "$create_alias", "$merge_dangerously", "$exception", "$opt_in"})
 SECONDS_OF_A_DAY = 86_400
@@ -71,8 +73,9 @@ def _take(parsed: Parsed, sent: Any, skew: timedelta, limits: LimitSettings) -> 
     if name is None:
         parsed.left_out[INVALID] += 1
         return
-    values = sent["properties"] if isinstance(sent.get("properties"), dict) else {}
-    user = user_of(sent.get("distinct_id"), values.get("distinct_id"))
+    told = sent["properties"] if isinstance(sent.get("properties"), dict) else {}
+    user = user_of(sent.get(USER_FIELD), told.get(USER_FIELD))
+    values = {name: value for name, value in told.items() if name not in NOT_PROPERTIES}
     if name in TRAIT_EVENTS or name in NO_EVENTS:
         parsed.left_out[NOT_AN_EVENT] += 1
         said = traits_of([user], sent.get("$set") or values.get("$set")) if name in TRAIT_EVENTS else None
