@@ -191,7 +191,13 @@ REPORT = Operation(
     answer=PrivacyReport,
     answers={401: "no valid key", 403: "the key lacks the scope privacy:write"},
     answer_example={
-        "people": {"known": 2, "identities": {"web": 2}, "refused_questions": 0, "anonymous_visitor_days": 310},
+        "people": {
+            "known": 2,
+            "identities": {"web": 2},
+            "refused_questions": 0,
+            "anonymous_visitor_days": 310,
+            "users_of_servers": 40,
+        },
         "erasures": {"count": 1, "last": "2026-03-11T12:00:00+00:00"},
         "suppressed": 1,
         "last_purge": {"at": "2026-03-11T03:00:00+00:00", "removed": {"event": 1200}},

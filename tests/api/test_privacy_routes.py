@@ -8,6 +8,8 @@ import aiohttp
 import pytest
 
 from api.routes import privacy
+from shared.guard.rate_limits import hit
+from shared.ingest.erasure.eraser import HOUR_SECONDS, UNKNOWN
 from shared.runtime.build import EXPORTS_AT_ONCE
 from shared.store.models import Event, Person, Suppression
 from tests.api.running_api import Answer, RunningApi, make_event
@@ -93,6 +95,18 @@ async def test_who_reads_too_slowly_is_cut_off(api: RunningApi, monkeypatch: pyt
     with pytest.raises(aiohttp.ClientError):
         await post(api, "export", site="docs", person=CY)
     assert not api.runtime.exporting.locked()
+
+
+async def test_many_made_up_ids_wait(api: RunningApi) -> None:
+    """They come from many addresses, so another limit holds than that of one address."""
+    most = api.runtime.settings.privacy.unknown_erasures_per_hour
+    now = api.runtime.clock.now()
+    await api.runtime.store.writer.run(lambda session: hit(session, UNKNOWN, most, HOUR_SECONDS, now, most))
+    answer = await post(api, "erase", site="docs", person=CY)
+    assert (answer.status, int(answer.headers["Retry-After"]) > 0) == (429, True)
+    assert await api.count(Suppression) == 0
+    await api.track(make_event(), person=CY)
+    assert (await post(api, "erase", site="docs", person=CY)).status == 200
 
 
 async def test_guessing_ids_is_limited(api: RunningApi) -> None:

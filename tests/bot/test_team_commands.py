@@ -9,7 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.prompt_answers import discord_sender
 from shared.derive.kpis import KPIS
-from shared.identifiers import new_id
+from shared.identifiers import new_id, random_uuid
+from shared.ingest.event_fields import TrackEvent
+from shared.ingest.events import Sender
 from shared.ingest.feedback import NewFeedback
 from shared.store.models import Alert, AuditEntry, Feedback, Member
 from tests.bot.discord_stage import Stage
@@ -197,6 +199,18 @@ async def test_an_admin_answers_a_request(stage: Stage) -> None:
     assert "feedback 1" in told.content
     assert await stage.rows(Feedback) == []
     assert [row.action for row in await stage.rows(AuditEntry)] == ["person.export", "person.erase"]
+
+
+async def test_an_admin_answers_for_a_user_whom_servers_name(stage: Stage) -> None:
+    runtime, site = stage.runtime, stage.runtime.settings.sites[0]
+    event = TrackEvent(id=random_uuid(), name="page_view", page="/bought")
+    await runtime.events.take_events(site, [event], Sender("192.0.2.1", "Firefox"), identified="u-42")
+    exported = await personal(stage, "export", platform="user", identity=f"{site.key}/u-42")
+    assert "/bought" in exported.files["personal-data.json"].decode()
+    told = await personal(stage, "erase", platform="user", identity=f"{site.key}/u-42", again=f"{site.key}/u-42")
+    assert told.content == "Erased: event 1. 0 posts are edited."
+    told = await personal(stage, "export", platform="user", identity=f"{site.key}/u-42")
+    assert "Nothing is stored" in told.content
 
 
 async def test_the_report_counts_people_and_names_nobody(stage: Stage) -> None:

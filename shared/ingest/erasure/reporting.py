@@ -14,6 +14,7 @@ from shared.guard.data_map import DATA_MAP
 from shared.guard.privacy import VisitorHasher
 from shared.guard.retention import LAST_PURGE, PURGES
 from shared.store import models
+from shared.store.dialect import is_marked
 from shared.store.models import AppliedErasure, Identity, Person, StateValue, Suppression, VisitorDay
 
 AGES = {purge.name: purge.age for purge in PURGES}
@@ -80,7 +81,7 @@ async def report(session: AsyncSession, settings: Settings, site: str | None = N
 
 
 async def _count_people(session: AsyncSession, site: str | None) -> dict[str, Any]:
-    """How many are known, by platform, how many said no, and how many anonymous visitor-days there are."""
+    """How many are known, by platform, how many said no, how many visitor-days of nobody known there are, and users."""
 
     def of_site(query: Any, table: type[SQLModel]) -> Any:
         return query if site is None else query.where(table.site == site)  # type: ignore[attr-defined]
@@ -89,13 +90,17 @@ async def _count_people(session: AsyncSession, site: str | None) -> dict[str, An
         return int((await session.execute(query)).scalar_one())
 
     by_platform = of_site(select(col(Identity.platform), func.count()), Identity).group_by(Identity.platform)
-    anonymous = select(func.count()).select_from(VisitorDay).where(col(VisitorDay.person_id).is_(None))
+    of_users = select(func.count()).select_from(VisitorDay).where(is_marked("visitor"))
+    users = select(func.count(col(VisitorDay.visitor).distinct())).where(is_marked("visitor"))
+    unknown = select(func.count()).select_from(VisitorDay).where(col(VisitorDay.person_id).is_(None))
     refused = select(func.count()).select_from(Person).where(col(Person.opted_out_at).is_not(None))
     return {
         "known": await count(of_site(select(func.count()).select_from(Person), Person)),
         "identities": {platform: found for platform, found in (await session.execute(by_platform)).all()},
         "refused_questions": await count(of_site(refused, Person)),
-        "anonymous_visitor_days": await count(of_site(anonymous, VisitorDay)),
+        "anonymous_visitor_days": await count(of_site(unknown, VisitorDay))
+        - await count(of_site(of_users, VisitorDay)),
+        "users_of_servers": await count(of_site(users, VisitorDay)),
     }
 
 
@@ -124,6 +129,7 @@ def describe_report(told: Mapping[str, Any]) -> str:
     lines = [
         f"People known: {people['known']} (identities: {platforms}); {people['refused_questions']} want no questions",
         f"Anonymous visitor-days: {people['anonymous_visitor_days']}",
+        f"Users whom servers name: {people['users_of_servers']}",
         f"Erased: {erasures['count']}, last {erasures['last'] or 'never'}; never asked again: {told['suppressed']}",
         f"Last purge: {purge['at'] or 'never'}, removed {removed}",
         f"Salts of {len(salts['days'])} days exist, the oldest {salts['oldest_days'] or 0} days old",

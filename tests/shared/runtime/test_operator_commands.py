@@ -17,7 +17,10 @@ from shared.config import Settings
 from shared.errors import Conflict, InvalidInput, WarroomError
 from shared.guard.data_map import DATA_MAP
 from shared.guard.sessions import ensure_member, first_admin
+from shared.identifiers import random_uuid
 from shared.ingest.erasure import describe_report
+from shared.ingest.event_fields import TrackEvent
+from shared.ingest.events import Sender
 from shared.ingest.identities import note_web_usage
 from shared.runtime import Runtime, build_runtime
 from shared.runtime.control_socket import call_running_process, serve_commands
@@ -167,6 +170,7 @@ async def test_the_report_counts_without_naming(runtime: Runtime) -> None:
         "identities": {"web": 1},
         "refused_questions": 0,
         "anonymous_visitor_days": 0,
+        "users_of_servers": 0,
     }
     assert (told["erasures"], told["last_purge"]["at"]) == ({"count": 0, "last": None}, None)
     assert told["salts"] == {"days": ["2026-03-11"], "oldest_days": 0}
@@ -179,7 +183,22 @@ async def test_the_report_counts_without_naming(runtime: Runtime) -> None:
     assert "usage_day" in describe_report(await ask(runtime, "privacy-report"))
 
 
-@pytest.mark.parametrize(("platform", "external_id"), [("myspace", "1"), ("web", "only-an-id")])
+async def test_a_user_whom_servers_name_is_handed_out_and_erased(runtime: Runtime) -> None:
+    event = TrackEvent(id=random_uuid(), name="page_view", page="/bought")
+    site, sender = runtime.settings.sites[0], Sender("192.0.2.1", "Firefox")
+    await runtime.events.take_events(site, [event], sender, identified="u-42")
+    user = {"platform": "user", "external_id": "docs/u-42"}
+    assert (await ask(runtime, "privacy-report"))["people"]["users_of_servers"] == 1
+    assert [row["page"] for row in (await ask(runtime, "export", **user))["event"]] == ["/bought"]
+    (export,) = (await ask(runtime, "export", **user))["audit_entry"][:1]
+    assert export["action"] == "person.export"
+    assert await ask(runtime, "erase", **user) == "erased"
+    assert (await ask(runtime, "privacy-report"))["people"]["users_of_servers"] == 0
+    with pytest.raises(WarroomError, match="Nothing is stored"):
+        await ask(runtime, "export", **user)
+
+
+@pytest.mark.parametrize(("platform", "external_id"), [("myspace", "1"), ("web", "only-an-id"), ("user", "42")])
 async def test_an_identity_that_cannot_be_is_explained(runtime: Runtime, platform: str, external_id: str) -> None:
     for command in ("export", "erase"):
         with pytest.raises(InvalidInput):
