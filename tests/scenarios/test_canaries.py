@@ -57,11 +57,15 @@ def of_answers(answers: Answers) -> dict[str, set[str]]:
 
 
 async def of_exports(warroom: WarroomProcess) -> dict[str, set[str]]:
-    """Numbers for Prometheus, the report and the status of the operator."""
+    """Numbers for Prometheus, report and status of the operator, and what the user is handed whom servers name."""
     async with warroom.http.get("/metrics") as answer:
         texts = {"/metrics": await answer.text()}
     for command in ("privacy-report", "status"):
         texts[command] = json.dumps(await warroom.operator(command))
+    user = {"platform": "user", "external_id": f"docs/{MAIL}"}
+    texts["export"] = json.dumps(await warroom.operator("export", **user))
+    assert PAGE in texts["export"]
+    assert await warroom.operator("erase", **user) == "erased"  # what it writes to the log is searched as well
     return {name: traces for name, text in texts.items() if (traces := find_traces(text.encode()))}
 
 

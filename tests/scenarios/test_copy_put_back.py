@@ -59,7 +59,7 @@ class Copy:
         else:
             data = self._warroom.settings.store.data_dir
             lying = b"".join(path.read_bytes() for path in sorted(data.iterdir()) if path.is_file())
-        return [trace for trace in (PERSON, "canarywords", "canary-page") if trace.encode() in lying]
+        return [trace for trace in (PERSON, "canarywords", "canary-page", "canary-user") if trace.encode() in lying]
 
 
 @pytest.fixture
@@ -213,4 +213,36 @@ async def test_the_newest_erasures_survive_a_copy_of_a_copy(
             await copy.put_back()
             await warroom.start()
             await warroom.until(lambda: no_traces(copy))
+        await warroom.stop()
+
+
+async def test_a_user_whom_servers_name_does_not_come_back_with_a_copy(
+    tmp_path: Path, database_url: str, server: PostgresServer | None
+) -> None:
+    async with running_warroom(tmp_path, database_url) as warroom:
+        copy = copy_of(warroom, server, database_url)
+        made = await warroom.operator("key-create", name="shop", site="docs", scopes=["events:write"])
+        key = {"Authorization": f"Bearer {made['key']}"}
+        batch = [
+            {"type": "page", "userId": user, "messageId": user, "properties": {"path": f"/{user}"}}
+            for user in ("canary-user", "other-user")
+        ]
+        async with warroom.http.post("/v1/batch", json={"batch": batch}, headers=key) as answer:
+            assert answer.status == 200
+        await copy.make()
+        user = {"platform": "user", "external_id": "docs/canary-user"}
+        assert len((await warroom.operator("export", **user))["event"]) == 1
+        assert await warroom.operator("erase", **user) == "erased"
+        await warroom.until(lambda: no_traces(copy))
+        await warroom.stop()
+
+        await copy.put_back()
+        assert await copy.traces() == ["canary-user"]
+        await warroom.start()
+        await warroom.until(lambda: is_ready(warroom), 40)
+        await warroom.until(lambda: no_traces(copy))
+        counted = await counters(warroom)
+        assert ("page", "/other-user") in {(measure, key) for _, measure, _, key, *_ in counted}
+        await warroom.operator("rollups-rebuild", site="docs", day=counted[0][0])
+        assert await counters(warroom) == counted
         await warroom.stop()
