@@ -38,7 +38,7 @@ def privacy_sections(settings: Settings, texts: Texts, language: str, site: Site
         return texts.say(language, f"privacy_{key}", count, **values)
 
     own = [say("own_event", name=event.name, meaning=event.meaning) for event in settings.events]
-    reading = [say("reading", hours=SALT_HOURS), say("signal"), *([say("own_events")] if own else [])]
+    reading = [say("reading", hours=SALT_HOURS), say("signal"), say("servers"), *([say("own_events")] if own else [])]
     sections = [
         Section(say("reading_title"), reading, own),
         Section(say("writing_title"), [say("writing")], []),
