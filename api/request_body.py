@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from api.routing import ARRIVING, IN_FLIGHT, RUNTIME
 from shared.errors import BodyTooLarge, CannotStore, FieldProblem, InvalidInput, UnsupportedBody
-from shared.ingest.strict_json import check_text, parse_json, parse_json_fast
+from shared.ingest.strict_json import check_text, parse_json, parse_json_mildly
 
 JSON_TYPES = frozenset({"application/json", "text/plain", "application/octet-stream", ""})
 FORM_TYPE = "application/x-www-form-urlencoded"
@@ -116,7 +116,7 @@ async def read_sdk_json(request: web.Request) -> Any:
         raise UnsupportedBody("Of compressed bodies only gzip is taken here.")
     limit = server.sdk_body_limit_bytes
     body = await _read_within(request, limit, Inflating() if encoding == "gzip" else None)
-    return parse_json_fast(body, server.body_depth)
+    return parse_json_mildly(body, server.body_depth)
 
 
 class Inflating:

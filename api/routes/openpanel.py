@@ -11,7 +11,7 @@ from api.routing import RUNTIME
 from shared.errors import InvalidInput
 from shared.ingest.protocols import openpanel
 from shared.ingest.protocols.foreign import host_of
-from shared.ingest.strict_json import parse_json_fast
+from shared.ingest.strict_json import parse_json_mildly
 
 MARK = b'"payload"'  # what every envelope has
 CLIENT_ID = "openpanel-client-id"
@@ -35,7 +35,7 @@ def find_envelope(body: bytes, depth: int) -> Any:
     if MARK not in body:
         return None
     try:
-        raw = parse_json_fast(body, depth)
+        raw = parse_json_mildly(body, depth)
     except InvalidInput:
         return None
     return raw if openpanel.is_envelope(raw) and "site" not in raw else None
@@ -52,7 +52,7 @@ async def take_envelope(request: web.Request, raw: Any = None) -> web.Response:
     body = await read_json_bytes(request) if raw is None else b""
     with runtime.foreign.reading():
         if raw is None:
-            raw = parse_json_fast(body, runtime.settings.server.body_depth)
+            raw = parse_json_mildly(body, runtime.settings.server.body_depth)
         envelope = openpanel.parse(raw, runtime.clock.now(), runtime.settings.limits)
     key = sender.key or sender.passed_on_by
     if key is not None:

@@ -17,7 +17,7 @@ from shared.identifiers import random_uuid
 from shared.ingest.noise_filter import is_bot
 from shared.ingest.protocols.foreign import Parsed, join
 from shared.ingest.protocols.umami import UmamiMessage, parse, parse_batch
-from shared.ingest.strict_json import parse_json_fast
+from shared.ingest.strict_json import parse_json_mildly
 from shared.runtime import Runtime
 
 BOT_ANSWER = {"beep": "boop"}
@@ -53,7 +53,7 @@ async def take_message(request: web.Request) -> web.Response:
     sender = await browser_sender(request)
     body = await read_json_bytes(request)
     with runtime.foreign.reading():
-        message = parse(parse_json_fast(body, runtime.settings.server.body_depth), runtime.settings.limits)
+        message = parse(parse_json_mildly(body, runtime.settings.server.body_depth), runtime.settings.limits)
     site = _site_of(runtime, message)
     await runtime.foreign.take(site, message.parsed, sender)
     if sender.key is None and is_bot(sender.user_agent, site.key if site is not None else ""):
@@ -67,7 +67,7 @@ async def take_batch(request: web.Request) -> web.Response:
     sender = await browser_sender(request)
     body = await read_json_bytes(request)
     with runtime.foreign.reading():
-        batch = parse_batch(parse_json_fast(body, runtime.settings.server.body_depth), runtime.settings.limits)
+        batch = parse_batch(parse_json_mildly(body, runtime.settings.server.body_depth), runtime.settings.limits)
     for _ in batch.problems:
         runtime.events.note_unreadable()
     by_site: dict[str, list[Parsed]] = defaultdict(list)

@@ -1,4 +1,8 @@
-"""JSON as we take it from strangers: bounded in depth, valid UTF-8, no NaN, no lone surrogates, no NUL."""
+"""JSON as we take it from strangers: bounded in depth, valid UTF-8, no NaN, no lone surrogates, no NUL.
+
+`parse_json` refuses what is otherwise, and says why. `parse_json_mildly` mends it: a client that batches gives up on
+all that it sent together when it is refused, so one odd value must not cost the good events beside it.
+"""
 
 import json
 import math
@@ -13,7 +17,11 @@ from shared.errors import FieldProblem, InvalidInput
 TOKENS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[\]{}]', re.DOTALL)
 SUSPICIOUS = re.compile(rb"\\u(?:0000|[dD][89a-fA-F])|[0-9]{19}|[eE][+-]?[0-9]{3}")  # what msgspec judges otherwise
 LARGEST_INTEGER = 2**63 - 1
+LONGEST_INTEGER = 20  # characters
 CONTAINERS = (dict, list)
+HALF_OF_A_PAIR = re.compile("[\ud800-\udfff]")
+REPLACEMENT = "\ufffd"
+UNUSUAL = object()  # what the fast way leaves to the others
 
 
 class _NotAllowed(ValueError):
@@ -53,15 +61,64 @@ def _refuse(reason: str) -> InvalidInput:
 
 def parse_json_fast(body: bytes, max_depth: int) -> Any:
     """As `parse_json` with `unique_keys=False`, several times faster for what is as it should be."""
+    value = _parse_ordinary(body, max_depth)
+    return parse_json(body, max_depth, unique_keys=False) if value is UNUSUAL else value
+
+
+def parse_json_mildly(body: bytes, max_depth: int) -> Any:
+    """As `parse_json_fast`, but what no database can keep is mended; raises `InvalidInput` only for what is no JSON.
+
+    Half of a surrogate pair becomes U+FFFD, a NUL goes, a number too large for 64 bits becomes the text of its
+    digits; NaN, the infinities and whatever is nested too deeply become null.
+    """
+    value = _parse_ordinary(body, max_depth)
+    if value is not UNUSUAL:
+        return value
+    try:
+        text = body.decode("utf-8").removeprefix("\ufeff")
+        found = json.loads(text, parse_constant=lambda _: None, parse_int=_mend_integer, parse_float=_mend_fraction)
+    except UnicodeDecodeError as error:
+        raise _refuse(f"not valid UTF-8 at byte {error.start}") from None
+    except (ValueError, RecursionError):
+        raise _refuse("not valid JSON") from None
+    return _mend(found, max_depth)
+
+
+def _parse_ordinary(body: bytes, max_depth: int) -> Any:
     if SUSPICIOUS.search(body) is None:
         try:
             value = msgspec.json.decode(body)
         except (ValueError, RecursionError):
-            pass  # the strict way says what is wrong
-        else:
-            if _is_within(value, max_depth):
-                return value
-    return parse_json(body, max_depth, unique_keys=False)
+            return UNUSUAL  # the other ways say what is wrong, or mend it
+        if _is_within(value, max_depth):
+            return value
+    return UNUSUAL
+
+
+def _mend(value: Any, depth: int) -> Any:
+    if isinstance(value, str):
+        return mend_text(value)
+    if isinstance(value, list):
+        return [_mend(item, depth - 1) for item in value] if depth > 0 else None
+    if isinstance(value, dict):
+        return {mend_text(key): _mend(item, depth - 1) for key, item in value.items()} if depth > 0 else None
+    return value
+
+
+def mend_text(text: str) -> str:
+    """The text as every database can keep it."""
+    if "\x00" in text:
+        text = text.replace("\x00", "")
+    return text if text.isascii() else HALF_OF_A_PAIR.sub(REPLACEMENT, text)
+
+
+def _mend_integer(digits: str) -> int | str:
+    return int(digits) if _fits(digits) else digits
+
+
+def _mend_fraction(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
 
 
 def _is_within(value: Any, depth: int) -> bool:
@@ -87,9 +144,13 @@ def _refuse_constant(name: str) -> Never:
 
 
 def _parse_integer(digits: str) -> int:
-    if len(digits) > 20 or not -LARGEST_INTEGER <= (number := int(digits)) <= LARGEST_INTEGER:
+    if not _fits(digits):
         raise _NotAllowed("a number does not fit into 64 bits")
-    return number
+    return int(digits)
+
+
+def _fits(digits: str) -> bool:
+    return len(digits) <= LONGEST_INTEGER and -LARGEST_INTEGER <= int(digits) <= LARGEST_INTEGER
 
 
 def _parse_fraction(text: str) -> float:

@@ -14,7 +14,7 @@ import msgspec
 from shared.config import Settings
 from shared.errors import FieldProblem, InvalidInput
 from shared.ingest.event_fields import BATCH_FIELDS, EVENT_FIELDS, TrackEvent, read_event
-from shared.ingest.strict_json import LARGEST_INTEGER, parse_json_fast
+from shared.ingest.strict_json import LARGEST_INTEGER, parse_json_mildly
 
 ESCAPE = b"\\u"  # may stand for what no database can keep
 DEPTH = 4  # of a batch: body, events, event, props
@@ -124,7 +124,7 @@ def _is_ordinary(value: Any) -> bool:
 
 
 def _read_strictly(body: bytes, settings: Settings) -> Batch:
-    raw = parse_json_fast(body, settings.server.body_depth)
+    raw = parse_json_mildly(body, settings.server.body_depth)
     if not isinstance(raw, dict):
         raise InvalidInput("The body must be an object.", [FieldProblem("", "not an object")])
     is_batch = "events" in raw

@@ -2,6 +2,7 @@
 
 import base64
 import gzip
+import json
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from sqlmodel import select
 from shared.ingest.identities import opt_in
 from shared.runtime import Runtime
 from shared.store.models import Event, ExternalEvent, Person, Platform
-from tests.api.running_api import Answer, RunningApi
+from tests.api.running_api import Answer, RunningApi, make_event
 
 PAGE = "https://www.docs.example/intro?utm_source=news&utm_campaign=spring&token=secret#top"
 LABELS = {"alertname": "CTRDrop", "service": "docs", "severity": "P1"}
@@ -301,6 +302,30 @@ async def test_every_message_of_a_batch_is_accounted_for(api: RunningApi, runtim
     dropped = {reason: count for (measure, reason), count in totals.items() if measure == "drop"}
     assert dropped == {"not_an_event": 1, "invalid": 4}
     assert (totals["stored", ""], totals["repeated", ""]) == (1, 1)
+
+
+ODD_VALUES = ("18446744073709551615", '"a\\u0000"', '"\\ud83d"', "NaN", "1e999", "[" * 20 + "]" * 20)
+
+
+@pytest.mark.parametrize("odd", ODD_VALUES)
+async def test_one_odd_value_costs_the_good_messages_beside_it_nothing(
+    api: RunningApi, runtime: Runtime, odd: str
+) -> None:
+    key = await api.make_key("events:write")
+    sent = [message(event="good", messageId=f"m{n}", properties={"n": n}) for n in range(9)]
+    sent.append(message(event="odd", messageId="m9", properties={"ODD": "ODD"}))
+    answer = await api.ask("POST", "/v1/batch", json.dumps({"batch": sent}).replace(': "ODD"', ": " + odd), key)
+    assert answer.status == 200
+    assert [event.name for event in await api.events()] == ["good"] * 9 + ["odd"]
+    assert runtime.meter.totals["received", ""] == 10
+
+
+async def test_a_beacon_with_half_of_an_emoji_keeps_its_page_view(api: RunningApi) -> None:
+    error = make_event("script_error", props={"message": "cut here: \ud83d"})
+    answer = await api.track(make_event(), error)
+    assert answer.status == 202
+    view, error_row = await api.events()
+    assert (view.name, error_row.props["message"]) == ("page_view", "cut here: \ufffd")
 
 
 def webhook(status: str = "firing", **fields: Any) -> dict[str, Any]:

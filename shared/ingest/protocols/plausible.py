@@ -24,7 +24,7 @@ from shared.ingest.protocols.foreign import (
     text_of,
     whole_number,
 )
-from shared.ingest.strict_json import parse_json_fast
+from shared.ingest.strict_json import parse_json_mildly
 
 LONG_NAMES = {
     "n": ("name",),
@@ -52,7 +52,7 @@ class PlausibleEvent:
 
 def parse(body: bytes, depth: int, limits: LimitSettings) -> PlausibleEvent:
     """Raises `InvalidInput` for what Plausible answers with 400."""
-    raw = parse_json_fast(body, depth)
+    raw = parse_json_mildly(body, depth)
     if not isinstance(raw, dict):
         raise InvalidInput("The body must be an object.", [FieldProblem("", "not an object")])
     name, address = _read(raw, "n"), _read(raw, "u")
@@ -119,7 +119,7 @@ def _props_of(sent: Any, depth: int) -> dict[str, Any]:
     """An object, or its JSON text as the old client sends it; empty values say nothing."""
     if isinstance(sent, str):
         try:
-            sent = parse_json_fast(sent.encode("utf-8"), depth)
+            sent = parse_json_mildly(sent.encode("utf-8"), depth)
         except InvalidInput:
             return {}
     return {key: value for key, value in sent.items() if value != ""} if isinstance(sent, dict) else {}

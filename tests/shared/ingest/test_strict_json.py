@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.errors import InvalidInput
-from shared.ingest.strict_json import parse_json, parse_json_fast
+from shared.ingest.strict_json import parse_json, parse_json_fast, parse_json_mildly
 
 DEPTH = 16
 KIB_64 = 65536
@@ -73,6 +73,39 @@ def test_neither_way_takes_it(body: bytes) -> None:
         assert refused.value.problems[0].reason
 
 
+@pytest.mark.parametrize(
+    ("body", "mended"),
+    [
+        (b'{"a":9223372036854775808,"b":1}', {"a": "9223372036854775808", "b": 1}),
+        (b'{"a":-9223372036854775808,"b":9223372036854775807}', {"a": "-9223372036854775808", "b": 2**63 - 1}),
+        (b'{"a":' + b"9" * 5000 + b"}", {"a": "9" * 5000}),
+        (b'{"a":1e999,"b":NaN,"c":-Infinity}', {"a": "1e999", "b": None, "c": None}),
+        (b'["\\ud83d","\\ude00\\ud83d","\\ud83d\\ude00"]', ["\ufffd", "\ufffd\ufffd", "\U0001f600"]),
+        (b'{"a\\u0000b\\ud800":"\\u0000c"}', {"ab\ufffd": "c"}),
+        (b"[" * 17 + b"]" * 17 + b" ", [[[[[[[[[[[[[[[[None]]]]]]]]]]]]]]]]),
+        (b'[1,{"a":' * 9 + b"2" + b"}]" * 9, None),
+    ],
+)
+def test_what_no_database_can_keep_is_mended(body: bytes, mended: Any) -> None:
+    found = parse_json_mildly(body, DEPTH)
+    assert found == mended or mended is None
+    assert parse_json(json.dumps(found).encode(), DEPTH) == found
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b"{", b"\xff", b'"\xed\xa0\x80"', b"{} {}", b"[" * 30_000, b"[" * 9000 + b"]" * 9000]
+)
+def test_what_is_no_json_is_not_mended(body: bytes) -> None:
+    with pytest.raises(InvalidInput) as refused:
+        parse_json_mildly(body, DEPTH)
+    assert refused.value.problems[0].reason
+
+
+@given(VALUES)
+def test_what_needs_no_mending_stays_as_it_is(value: Any) -> None:
+    assert parse_json_mildly(json.dumps(value).encode(), 64) == value
+
+
 def test_a_bracket_in_a_text_is_no_nesting() -> None:
     body = json.dumps({"a": "[" * 100 + '\\"{'}).encode()
     assert parse_json_fast(body, DEPTH) == parse_json(body, DEPTH)
@@ -92,4 +125,5 @@ def test_no_body_takes_long(piece: bytes) -> None:
     for body in (piece * (KIB_64 // len(piece)), b'"' + piece * (KIB_64 // len(piece)), b'["' + piece * 9000):
         outcome(parse_json_fast, body)
         outcome(parse_strictly, body)
+        outcome(parse_json_mildly, body)
     assert time.process_time() - started < 1.0  # quadratic scanning took 16 s for one of these
