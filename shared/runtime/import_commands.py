@@ -11,8 +11,8 @@ from shared.runtime.build import Runtime
 
 async def import_events(runtime: Runtime, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """What became of rows of events; with `dry` what would."""
-    site = _site_of(runtime, arguments)
-    taken = await _intake(runtime).take_events(site, arguments["rows"], dry=bool(arguments["dry"]))
+    site, salt = _site_of(runtime, arguments), bytes.fromhex(str(arguments["salt"]))
+    taken = await _intake(runtime).take_events(site, arguments["rows"], salt, dry=bool(arguments["dry"]))
     return taken.as_data()
 
 

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +30,7 @@ DAYS_AT_ONCE = 20
 PIECE_BYTES = 400_000  # a command is one line of at most a megabyte
 KEYS_OF_A_DAY = 1000
 KEY_BYTES_OF_A_DAY = 300_000
+SALT_BYTES = 32
 
 
 @dataclass
@@ -88,7 +90,12 @@ def read_file(
 async def run_import(
     ask: Ask, found: Iterator[Found], site: str, kind: str, rejects: RejectsFile, *, dry: bool
 ) -> ImportReport:
-    """Sends everything on, a piece at a time; memory does not grow with the file."""
+    """Sends everything on, a piece at a time; memory does not grow with the file.
+
+    The salt of visitors is known to this run alone. A run that goes on where another was cut off counts those visitors
+    once more who are on both sides of the cut on the same day.
+    """
+    salt = secrets.token_hex(SALT_BYTES)
     report = ImportReport("days" if kind == "plausible" else "events")
     while piece := list(islice(found, DAYS_AT_ONCE if kind == "plausible" else EVENTS_AT_ONCE)):
         for one in piece:
@@ -96,7 +103,7 @@ async def run_import(
                 rejects.add(one.file, one.line, one.reason)
                 report.left_out[one.reason.partition(":")[0]] += 1
         for part in _parts([one for one in piece if not isinstance(one, Rejected)]):
-            await _send(ask, part, site, kind, report, rejects, dry=dry)
+            await _send(ask, part, site, kind, report, rejects, salt=salt, dry=dry)
     return report
 
 
@@ -138,10 +145,14 @@ async def _send(
     report: ImportReport,
     rejects: RejectsFile,
     *,
+    salt: str,
     dry: bool,
 ) -> None:
-    command = "import-days" if kind == "plausible" else "import-events"
-    answer = await ask(command, site=site, source=kind, rows=[data for _, data in part], dry=dry)
+    rows = [data for _, data in part]
+    if kind == "plausible":
+        answer = await ask("import-days", site=site, source=kind, rows=rows, dry=dry)
+    else:
+        answer = await ask("import-events", site=site, rows=rows, salt=salt, dry=dry)
     report.stored += answer["stored"]
     report.repeated += answer["repeated"]
     for index, reason in answer["dropped"]:

@@ -1,6 +1,7 @@
 """Stores imported rows: checked and cleaned as events that come by the wire, each once, however often they are sent.
 
-What happened long ago keeps its time. An imported visitor lasts one day, as any visitor without consent does.
+What happened long ago keeps its time. An imported visitor lasts one day, as any visitor without consent does, and is
+a hash with a salt that only the run of the import knows: after it nobody can find somebody's rows by their id.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -61,11 +62,13 @@ class ImportIntake:
         self._custom = custom
         self._key = key
 
-    async def take_events(self, site: SiteSettings, sent: Sequence[Mapping[str, Any]], *, dry: bool) -> Taken:
+    async def take_events(
+        self, site: SiteSettings, sent: Sequence[Mapping[str, Any]], salt: bytes, *, dry: bool
+    ) -> Taken:
         """Events as `/track` names their fields, with `at`, and `user` for the visitor."""
         taken = Taken()
         good = self._check(site, sent, taken, dry=dry)
-        rows = {index: self._make_row(site, event, sent[index].get("user")) for index, event in good.items()}
+        rows = {index: self._make_row(site, event, sent[index].get("user"), salt) for index, event in good.items()}
         if dry:
             await self._look(site, rows, taken)
             return taken
@@ -125,12 +128,12 @@ class ImportIntake:
         days = self._settings.retention.event_days
         return local_day(now, site.zone) - timedelta(days=days - 1) if days else date.min
 
-    def _make_row(self, site: SiteSettings, event: TrackEvent, user: Any) -> dict[str, Any]:
+    def _make_row(self, site: SiteSettings, event: TrackEvent, user: Any, salt: bytes) -> dict[str, Any]:
         """As of any event, but with the time it has; ids are hashed with our key, as they may be made of the row."""
         occurred = _moment_of(event) or self._clock.now()
 
         def visitor_on(day: date) -> str | None:
-            return keyed_hash(self._key, "imported", site.key, day.isoformat(), user) if isinstance(user, str) else None
+            return keyed_hash(salt, "imported", site.key, day.isoformat(), user) if isinstance(user, str) else None
 
         received = Received(site, occurred, occurred.date(), occurred, occurred, None, visitor_on, with_key=True)
         row = make_row(msgspec.structs.replace(event, at=None), received, self._settings)
