@@ -26,12 +26,12 @@ from shared.runtime.coverage import as_json as coverage_as_json
 from shared.runtime.importing import (
     KINDS,
     Ask,
+    Export,
     ImportReport,
     RejectsFile,
     print_import,
-    read_file,
+    read_export,
     run_import,
-    size_of,
 )
 from shared.runtime.operator_commands import OperatorContext, run_command
 from shared.runtime.start_checks import CONFIGURATION_EXIT, UNAVAILABLE_EXIT
@@ -223,6 +223,7 @@ def import_history(
     site: Annotated[str, typer.Option(help="key of the site; not needed where there is one")] = "",
     dry_run: Annotated[bool, typer.Option("--dry-run", help="change nothing, say what would be taken")] = False,
     mapping: Annotated[list[str] | None, typer.Option("--map", help="csv: our column=theirs, repeatable")] = None,
+    website: Annotated[str, typer.Option(help="umami: the website_id to read, where the export holds several")] = "",
     rejects: Annotated[Path | None, typer.Option(help="where rows that were left out are named")] = None,
 ) -> None:
     """Take the history of another product in; running it again adds nothing."""
@@ -234,10 +235,10 @@ def import_history(
         _fail("Say which site the history belongs to: --site", 2)
     left_out = RejectsFile(rejects or Path(f"{file.name}.rejects.csv"))
     try:
-        pairs = dict(pair.split("=", 1) for pair in mapping or [] if "=" in pair)
+        export = Export(kind, file, _pairs_of(mapping or []), website or None)
         with Progress(console=Console(stderr=True), transient=True) as bar:
-            task = bar.add_task("reading", total=size_of(file))
-            found = read_file(kind, file, settings.limits, lambda done: bar.advance(task, done), pairs)
+            task = bar.add_task("reading", total=export.size)
+            found = read_export(export, settings.limits, lambda done: bar.advance(task, done))
             report = asyncio.run(_import(settings, found, site or only, kind, left_out, dry_run))
     except WarroomError as error:
         _fail(str(error), 1)
@@ -246,6 +247,13 @@ def import_history(
     finally:
         left_out.close()
     print_import(report, left_out, dry=dry_run)
+
+
+def _pairs_of(mapping: list[str]) -> dict[str, str]:
+    for pair in mapping:
+        if "=" not in pair:
+            _fail(f"--map needs our column=theirs, not {pair!r}.", 2)
+    return dict(pair.split("=", 1) for pair in mapping)
 
 
 async def _import(

@@ -4,7 +4,7 @@ import csv
 import json
 import secrets
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -70,21 +70,30 @@ class RejectsFile:
         return self._handle is not None
 
 
-def size_of(path: Path) -> int:
-    """Characters to read, at least about."""
-    with sources_in(path) as sources:
-        return sum(source.size for source in sources)
+@dataclass(frozen=True)
+class Export:
+    """What is read: `mapping` names columns of a CSV file, `website` one of an Umami."""
+
+    kind: str
+    path: Path
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    website: str | None = None
+
+    @property
+    def size(self) -> int:
+        """Characters to read, at least about."""
+        with sources_in(self.path) as sources:
+            size = sum(source.size for source in sources)
+        return 2 * size if self.kind == "umami" and self.website is None else size  # it is looked through before
 
 
-def read_file(
-    kind: str, path: Path, limits: LimitSettings, progress: Callable[[int], None], mapping: dict[str, str]
-) -> Iterator[Found]:
+def read_export(export: Export, limits: LimitSettings, progress: Callable[[int], None]) -> Iterator[Found]:
     """Every row of an export."""
-    if kind == "plausible":
-        return read_plausible(path, limits, progress)
-    if kind == "umami":
-        return read_umami(path, limits, progress)
-    return read_csv_events(path, limits, progress, mapping)
+    if export.kind == "plausible":
+        return read_plausible(export.path, limits, progress)
+    if export.kind == "umami":
+        return read_umami(export.path, limits, progress, export.website)
+    return read_csv_events(export.path, limits, progress, export.mapping)
 
 
 async def run_import(

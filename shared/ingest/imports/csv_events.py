@@ -1,12 +1,14 @@
 """Any CSV file with a header: columns named like our fields, or named by `--map`; the others become properties."""
 
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from shared.config import LimitSettings
 from shared.errors import InvalidInput
 from shared.identifiers import fingerprint
+from shared.ingest.imports.row_ids import RowIds
 from shared.ingest.imports.rows import (
     DEPTH,
     Found,
@@ -14,7 +16,6 @@ from shared.ingest.imports.rows import (
     Progress,
     Rejected,
     Row,
-    RowIds,
     read_rows,
     sources_in,
 )
@@ -53,9 +54,9 @@ def read_csv_events(
     theirs = {column.strip().lower(): ours for ours, column in (mapping or {}).items()}
     with sources_in(path) as sources:
         for source in sources:
-            ids = RowIds("csv")
-            for row in read_rows(source, progress):
-                yield _read_row(row, theirs, ids, limits)
+            with closing(RowIds("csv")) as ids:
+                for row in read_rows(source, progress):
+                    yield _read_row(row, theirs, ids, limits)
 
 
 def _read_row(row: Row, theirs: Mapping[str, str], ids: RowIds, limits: LimitSettings) -> Found:

@@ -11,7 +11,6 @@ from pathlib import Path, PurePath
 from typing import IO, Any
 
 from shared.errors import InvalidInput
-from shared.identifiers import fingerprint
 from shared.ingest.strict_json import parse_json_fast
 
 LONGEST_ROW = 1_000_000  # characters
@@ -176,22 +175,3 @@ def _problem_of(value: Any, text: str) -> str | None:
     except InvalidInput as error:
         return f"not JSON that can be stored: {error.problems[0].reason}"
     return None
-
-
-class RowIds:
-    """Ids for rows that have none: the same file gives the same ids again.
-
-    Equal rows that follow one another are different events; equal rows apart are one, as nothing tells them from one
-    that was exported twice.
-    """
-
-    def __init__(self, kind: str) -> None:
-        self._kind = kind
-        self._last = ""
-        self._times = 0
-
-    def next_id(self, row: Row) -> str:
-        content = json.dumps(row.values, sort_keys=True, ensure_ascii=False, default=str)
-        self._times = self._times + 1 if content == self._last else 0
-        self._last = content
-        return fingerprint("import", self._kind, content, str(self._times))

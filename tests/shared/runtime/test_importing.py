@@ -16,9 +16,10 @@ from shared.config import Settings
 from shared.errors import InvalidInput
 from shared.ingest.imports.rows import Source, read_rows
 from shared.runtime import Runtime, build_runtime
-from shared.runtime.importing import ImportReport, RejectsFile, read_file, run_import
+from shared.runtime.importing import Export, ImportReport, RejectsFile, read_export, run_import
 from shared.runtime.operator_commands import OperatorContext, run_command
 from shared.store.models import Event, ImportedDay, Rollup
+from tests.conftest import make_settings
 
 UMAMI = "website_id,session_id,event_id,created_at,url_path,url_query,referrer_domain,page_title,event_type,event_name"
 
@@ -29,14 +30,22 @@ async def runtime(settings: Settings, clock: ManualClock) -> AsyncIterator[Runti
         yield built
 
 
-async def take(runtime: Runtime, kind: str, path: Path, *, dry: bool = False, **mapping: str) -> ImportReport:
+async def take(
+    runtime: Runtime,
+    kind: str,
+    path: Path,
+    mapping: dict[str, str] | None = None,
+    *,
+    dry: bool = False,
+    website: str | None = None,
+) -> ImportReport:
     async def ask(command: str, **arguments: Any) -> Any:
         sent = json.loads(json.dumps(arguments))  # as through the socket
         return json.loads(json.dumps(await run_command(OperatorContext(runtime), command, sent)))
 
     rejects = RejectsFile(path.parent / "rejects.csv")
     try:
-        found = read_file(kind, path, runtime.settings.limits, lambda _: None, mapping)
+        found = read_export(Export(kind, path, mapping or {}, website), runtime.settings.limits, lambda _: None)
         return await run_import(ask, found, "docs", kind, rejects, dry=dry)
     finally:
         rejects.close()
@@ -87,6 +96,17 @@ async def test_umami_rows_become_events_of_their_time_and_a_second_run_adds_noth
     assert (await rollups(runtime))["2026-01-05", "page_view", ""] == (1, 0.0)
 
 
+async def test_nobody_can_find_a_visitor_by_their_id_after_the_run(runtime: Runtime, tmp_path: Path) -> None:
+    """The salt was the run's own: the same id on the same day is somebody else to the next one."""
+    for event in ("e1", "e2"):
+        await take(
+            runtime, "umami", write_umami(tmp_path, f"w,ada@example.com,{event},2026-01-05 10:00:00,/intro,,,,1,")
+        )
+    one, other = await events(runtime)
+    assert one.visitor != other.visitor
+    assert "ada@example.com" not in str([one, other])
+
+
 async def test_bad_rows_are_named_with_their_line(runtime: Runtime, tmp_path: Path) -> None:
     path = write_umami(
         tmp_path,
@@ -103,6 +123,48 @@ async def test_bad_rows_are_named_with_their_line(runtime: Runtime, tmp_path: Pa
     totals = runtime.meter.totals
     dropped = sum(count for (measure, _), count in totals.items() if measure == "drop")
     assert totals["received", ""] == totals["stored", ""] + totals["repeated", ""] + dropped
+
+
+async def test_of_an_umami_with_several_websites_one_is_read(runtime: Runtime, tmp_path: Path) -> None:
+    path = write_umami(
+        tmp_path,
+        "docs-id,s1,e1,2026-01-05 10:00:00,/intro,,,,1,",
+        "shop-id,s1,e2,2026-01-05 10:00:00,/cart,,,,1,",
+        "docs-id,s1,e3,2026-01-05 10:01:00,/intro,,,,2,signup",
+    )
+    with pytest.raises(InvalidInput, match="--website: docs-id, shop-id"):
+        await take(runtime, "umami", path)
+    assert await events(runtime) == []
+    report = await take(runtime, "umami", path, website="docs-id")
+    assert (report.stored, report.left_out) == (2, {"of another website than docs-id": 1})
+    assert {event.page for event in await events(runtime)} == {"/intro"}
+    assert rejected(path) == [["website_event.csv", "3", "of another website than docs-id"]]
+
+
+async def test_what_umami_counts_as_neither_view_nor_event_is_left_out(runtime: Runtime, tmp_path: Path) -> None:
+    path = write_umami(
+        tmp_path,
+        "w,s1,e1,2026-01-05 10:00:00,/intro,,,,1,",
+        "w,s1,e2,2026-01-05 10:00:00,/q/link,,,,3,",
+        "w,s1,e3,2026-01-05 10:00:00,/p/pixel,,,,4,named",
+        "w,s1,e4,2026-01-05 10:00:00,/intro,,,,,named",
+    )
+    report = await take(runtime, "umami", path)
+    assert (report.stored, report.left_out) == (2, {"event_type": 2})
+    assert [event.name for event in await events(runtime)] == ["page_view", "named"]
+
+
+async def test_the_progress_ends_where_the_file_does(tmp_path: Path) -> None:
+    path = write_umami(tmp_path, *(f"w,s1,e{n},2026-01-05 10:00:00,/intro,,,,1," for n in range(50)))
+    limits = make_settings(tmp_path / "data").limits
+    for export in (
+        Export("umami", path),
+        Export("umami", path, website="w"),
+        Export("csv", path, {"at": "created_at"}),
+    ):
+        done: list[int] = []
+        assert len(list(read_export(export, limits, done.append))) == 50
+        assert sum(done) == export.size
 
 
 @pytest.mark.parametrize("form", ["lines", "list"])
@@ -148,8 +210,8 @@ async def test_any_csv_is_taken_by_its_header_or_a_mapping(runtime: Runtime, tmp
         "signup,1767607200,/signup,203.0.113.9,,,free\n"
     )
     mapping = {"name": "Event", "at": "When", "page": "url", "visitor": "who", "goal": "plan"}
-    first = await take(runtime, "csv", path, **mapping)
-    again = await take(runtime, "csv", path, **mapping)
+    first = await take(runtime, "csv", path, mapping)
+    again = await take(runtime, "csv", path, mapping)
     assert (first.stored, again.stored, again.repeated) == (3, 0, 3)
     conversion, signup, _ = await events(runtime)
     assert (conversion.page, conversion.value_cents, conversion.currency, conversion.goal) == (
@@ -165,11 +227,24 @@ async def test_any_csv_is_taken_by_its_header_or_a_mapping(runtime: Runtime, tmp
     assert "card" not in kept
 
 
+async def test_equal_rows_without_ids_are_events_of_their_own_wherever_they_stand(
+    runtime: Runtime, tmp_path: Path
+) -> None:
+    path = tmp_path / "export.csv"
+    ada, bea = "signup,1767607200,ada\n", "signup,1767607200,bea\n"
+    path.write_text("name,at,visitor\n" + ada + bea + ada + ada + bea)
+    first = await take(runtime, "csv", path)
+    assert (first.stored, first.repeated) == (5, 0)
+    path.write_text("name,at,visitor\n" + ada + bea + ada + ada + bea + ada)  # exported again, one event later
+    again = await take(runtime, "csv", path)
+    assert (again.stored, again.repeated) == (1, 5)
+
+
 async def test_a_mapping_to_an_unknown_column_is_refused(runtime: Runtime, tmp_path: Path) -> None:
     path = tmp_path / "export.csv"
     path.write_text("a\n1\n")
     with pytest.raises(InvalidInput, match="no column wrong"):
-        await take(runtime, "csv", path, wrong="a")
+        await take(runtime, "csv", path, {"wrong": "a"})
 
 
 def write_plausible(folder: Path) -> Path:
