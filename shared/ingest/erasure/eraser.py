@@ -36,6 +36,7 @@ LOG_ACTOR = "erase log"  # on record for an erasure that was applied again
 RETENTION_ACTOR = "system"
 UNKNOWN = "erase:unknown"  # the bucket of a limit
 HOUR_SECONDS = 3600
+TIMES_AN_HOUR = 5  # that one unknown identity is taken
 
 
 @dataclass(frozen=True)
@@ -62,17 +63,18 @@ class Eraser:
     async def erase(self, platform: str, external_id: str, actor: str, *, is_anonymous: bool = False) -> Erased | None:
         """Everything about who stands behind an identity; None when nothing was stored: nobody asks them either.
 
-        Also an unknown identity is logged: a newer copy may hold it and be put back. Without proof of who asks
-        (`is_anonymous`) ids can be made up, so of these only some an hour are taken; then `LimitReached` is raised.
+        Also an unknown identity is logged: a newer copy may hold it and be put back. So that the log stays bounded,
+        one such identity is taken some times an hour, and of those that anybody can make up (`is_anonymous`, nobody
+        has proved who asks) only some an hour altogether; then `LimitReached` is raised.
         """
         platform, external_id = check_identity(platform, external_id)
         async with self._store.read() as session:
             who = await find_who(session, self._key, platform, external_id)
         if who is not None:
             return await self.erase_whom(who, actor)
-        if is_anonymous:
-            await self._limit_unknown()
-        await self._erase([hash_of(self._key, platform, external_id)], None, actor)
+        hashed = hash_of(self._key, platform, external_id)
+        await self._limit_unknown(hashed, is_anonymous=is_anonymous)
+        await self._erase([hashed], None, actor)
         return None
 
     async def erase_whom(self, who: Who, actor: str) -> Erased:
@@ -118,10 +120,10 @@ class Eraser:
             await self._store.writer.run(lambda session: units.forget_applied(session, needed_from))
         return len(unknown)
 
-    async def _limit_unknown(self) -> None:
-        """Somebody who makes ids up must not fill the log."""
-        most, now = self._unknown_an_hour, self._clock.now()
-        wait = await self._store.writer.run(lambda session: hit(session, UNKNOWN, most, HOUR_SECONDS, now))
+    async def _limit_unknown(self, hashed: str, *, is_anonymous: bool) -> None:
+        most, bucket = (self._unknown_an_hour, UNKNOWN) if is_anonymous else (TIMES_AN_HOUR, f"{UNKNOWN}:{hashed}")
+        now = self._clock.now()
+        wait = await self._store.writer.run(lambda session: hit(session, bucket, most, HOUR_SECONDS, now))
         if wait:
             raise LimitReached("Many unknown ids were asked to be erased; please try again later.", wait)
 

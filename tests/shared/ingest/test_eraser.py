@@ -12,6 +12,7 @@ from shared.errors import CannotStore, LimitReached, NotFound
 from shared.guard.erase_log import EraseLog
 from shared.guard.retention import DAYS_OF_GRACE
 from shared.ingest.erasure import Who
+from shared.ingest.erasure.eraser import TIMES_AN_HOUR
 from shared.ingest.erasure.units import note_applied
 from shared.ingest.identities import note_web_usage
 from shared.runtime.erase_watch import EraseWatch
@@ -157,7 +158,10 @@ async def test_who_makes_ids_up_does_not_fill_the_log(desk: Desk) -> None:
     assert len(log_of(desk).read().entries) == len(await desk.rows(AppliedErasure)) == 2
     await track(desk, ADA, "a")
     assert await eraser.erase("web", f"docs/{ADA}", "self", is_anonymous=True) is not None, "the known always may"
-    assert await eraser.erase("discord", "known-by-discord", "self") is None
+    for _ in range(TIMES_AN_HOUR):
+        assert await eraser.erase("discord", "known-by-discord", "self") is None
+    with pytest.raises(LimitReached):
+        await eraser.erase("discord", "known-by-discord", "self")
     desk.later(hours=2)
     assert await eraser.erase("web", "docs/made-up-2", "self", is_anonymous=True) is None
 
