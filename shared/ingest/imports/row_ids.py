@@ -41,10 +41,8 @@ class RowIds:
 
 
 def _open_scratch() -> sqlite3.Connection:
-    """An empty name makes a file that SQLite deletes with the connection; nothing in it is worth a sync."""
+    """An empty name makes a file that SQLite deletes with the connection, and never syncs."""
     scratch = sqlite3.connect("", isolation_level=None)
-    scratch.execute("PRAGMA journal_mode = OFF")
-    scratch.execute("PRAGMA synchronous = OFF")
     scratch.execute(CREATE)
     scratch.execute("BEGIN")
     return scratch
