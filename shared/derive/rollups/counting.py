@@ -19,6 +19,7 @@ OPEN_MEASURES = frozenset(
     {
         "event",
         "page",
+        "source",
         "conversion",
         "conversion_value",
         "exposure",
@@ -107,12 +108,24 @@ class Tally:
     def move(self, tables: EventTables, known: KnownKeys | None = None) -> Steps[None]:
         """Moves the rows; keys beyond the daily bound of an open measure are counted together."""
         taken = yield from self._keys_taken(tables, known or KnownKeys())
+        yield from tables.add_rollups(self._bounded(taken))
+
+    def rows_at_once(self, known: KnownKeys) -> list[dict[str, Any]] | None:
+        """The rows that `move` would add, or None when the keys that are there have to be looked up first."""
+        taken = {}
+        for place, keys in self._open_keys().items():
+            have = taken[place] = known.of(self.site, *place)
+            if len(have) < KEYS_PER_DAY and not keys <= have:
+                return None
+        return self._bounded(taken)
+
+    def _bounded(self, taken: Mapping[tuple[str, date], set[str]]) -> list[dict[str, Any]]:
         bounded: dict[Cell, list[float]] = {}
         for (measure, hour, day, key), (count, total) in self._counts.items():
             cell = bounded.setdefault((measure, hour, day, _bound(taken.get((measure, day)), key)), [0, 0.0])
             cell[0] += count
             cell[1] += total
-        yield from tables.add_rollups(self._rows(bounded))
+        return self._rows(bounded)
 
     async def take_back(self, session: AsyncSession) -> None:
         """Takes out what was added here; a key that has no row of its own was counted with the others.
@@ -150,16 +163,20 @@ class Tally:
 
     def _keys_taken(self, tables: EventTables, known: KnownKeys) -> Steps[dict[tuple[str, date], set[str]]]:
         """The known keys of each open measure and day; looked up only when one of ours is not among them."""
-        asked: dict[tuple[str, date], set[str]] = {}
-        for measure, _, day, key in self._counts:
-            if measure in OPEN_MEASURES:
-                asked.setdefault((measure, day), set()).add(key)
         taken = {}
-        for (measure, day), keys in asked.items():
+        for (measure, day), keys in self._open_keys().items():
             have = taken[measure, day] = known.of(self.site, measure, day)
             if len(have) < KEYS_PER_DAY and not keys <= have:
                 have.update((yield from tables.keys(self.site, measure, day, _hours_around(day), OTHER_KEY)))
         return taken
+
+    def _open_keys(self) -> dict[tuple[str, date], set[str]]:
+        """The keys of each open measure and day."""
+        asked: dict[tuple[str, date], set[str]] = {}
+        for measure, _, day, key in self._counts:
+            if measure in OPEN_MEASURES:
+                asked.setdefault((measure, day), set()).add(key)
+        return asked
 
 
 async def _remove_empty(session: AsyncSession, site: str, cells: Iterable[Cell]) -> None:
