@@ -16,7 +16,10 @@ USER = "user"  # beside the platforms: somebody whom servers name by an id of th
 
 @dataclass(frozen=True)
 class Owner:
-    """Whose visits: of a person whom we know, or of a user whom servers name. The one or the other is set."""
+    """Whose visits: of a person whom we know, or of a user whom servers name. The one or the other is set.
+
+    Such a user has events, but no visitor-days.
+    """
 
     person_id: str | None = None
     user: str | None = None  # the visitor
@@ -77,12 +80,9 @@ async def find_identity(
     return (found[0], found[1]) if found else None
 
 
-async def has_visits(session: AsyncSession, owner: Owner) -> bool:
-    """Whether an event or a visitor-day is theirs."""
-    for table in (Event, VisitorDay):
-        if (await session.execute(select(exists().where(owner.owns(table))))).scalar_one():
-            return True
-    return False
+async def has_events(session: AsyncSession, owner: Owner) -> bool:
+    """Whether an event is theirs."""
+    return bool((await session.execute(select(exists().where(owner.owns(Event))))).scalar_one())
 
 
 async def is_suppressed(session: AsyncSession, hashed: str) -> bool:

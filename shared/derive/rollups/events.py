@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from shared.derive.currencies import NO_CURRENCY
 from shared.derive.rollups.counting import KnownKeys, Tally, hour_of
 from shared.event_catalogue import CLICK, CONVERSION, ENGAGEMENT, EXPOSURE, PAGE_VIEW, SEQUENCE_STEP
-from shared.store.event_tables import EventTables, Steps, run_in_session, tables_of
+from shared.store.column_types import MARK
+from shared.store.event_tables import EventTables, PostgresTables, Statement, Steps, run_in_session, tables_of
 
 EventRow = Mapping[str, Any]  # column name -> value of an `Event`
 
@@ -25,12 +26,34 @@ async def count_events(
     await run_in_session(session, counting_steps(tables_of(session), site, rows, known))
 
 
-def storing_steps(tables: EventTables, site: str, rows: Sequence[EventRow], known: KnownKeys) -> Steps[list[EventRow]]:
-    """Stores the events whose id is new and counts them; gives them back. Ids within `rows` differ."""
+def storing_steps(
+    tables: EventTables, site: str, rows: Sequence[EventRow], known: KnownKeys, *, alone: bool = False
+) -> Steps[list[EventRow]]:
+    """Stores the events whose id is new and counts them; gives them back. Ids within `rows` differ.
+
+    `alone`: nothing else is in the unit, so that PostgreSQL may do all of it in one statement.
+    """
+    if alone and isinstance(tables, PostgresTables):
+        statement = _all_at_once(tables, site, rows, known)
+        if statement is not None and (yield statement):
+            return list(rows)
     fresh = yield from tables.insert_events(site, rows)
     if fresh:
         yield from counting_steps(tables, site, fresh, known)
     return fresh
+
+
+def _all_at_once(tables: PostgresTables, site: str, rows: Sequence[EventRow], known: KnownKeys) -> Statement | None:
+    """One statement for events of which none needs a look at what is there: no click, conversion or unknown key."""
+    if any([row["name"] in (CLICK, CONVERSION) for row in rows]):
+        return None
+    tally = Tally(site)
+    count_plain(tally, rows)
+    rollups = tally.rows_at_once(known)
+    if rollups is None:
+        return None
+    views, _ = _marked_views(site, rows)
+    return tables.store_at_once(site, rows, views, _visitor_days(site, rows), rollups)
 
 
 def counting_steps(
@@ -83,6 +106,16 @@ def count_views(tables: EventTables, tally: Tally, rows: Iterable[EventRow]) -> 
 
     A click that overtakes its page view makes the view too.
     """
+    views, clicked = _marked_views(tally.site, rows)
+    for made in (yield from tables.insert_views(tally.site, views)):
+        tally.add("marked_view", made["hour"], made["local_day"])
+    if clicked:
+        for hour, day in (yield from tables.note_clicked(tally.site, sorted(clicked))):
+            tally.add("clicked_view", hour, day)
+
+
+def _marked_views(site: str, rows: Iterable[EventRow]) -> tuple[list[dict[str, Any]], set[str]]:
+    """The views that have a marked element, and those of them in which it was clicked."""
     first: dict[str, EventRow] = {}
     clicked: set[str] = set()
     for row in rows:
@@ -90,12 +123,7 @@ def count_views(tables: EventTables, tally: Tally, rows: Iterable[EventRow]) -> 
             first.setdefault(row["view"], row)
             if row["name"] == CLICK:
                 clicked.add(row["view"])
-    fresh = [_make_view(tally.site, view, first[view]) for view in sorted(first)]
-    for made in (yield from tables.insert_views(tally.site, fresh)):
-        tally.add("marked_view", made["hour"], made["local_day"])
-    if clicked:
-        for hour, day in (yield from tables.note_clicked(tally.site, sorted(clicked))):
-            tally.add("clicked_view", hour, day)
+    return [_make_view(site, view, first[view]) for view in sorted(first)], clicked
 
 
 def _make_view(site: str, view: str, row: EventRow) -> dict[str, Any]:
@@ -114,10 +142,13 @@ def count_visitor_days(
     tables: EventTables, tally: Tally, rows: Iterable[EventRow], known: KnownKeys | None = None
 ) -> Steps[None]:
     """Visitors of a day, and those who reached a goal on it; a first conversion counts at the hour in which the day
-    began."""
+    began.
+
+    A user whom servers name is none: what a server does for somebody is no visit of the site.
+    """
     found: dict[tuple[date, str], list[EventRow]] = {}
     for row in rows:
-        if row["visitor"] is not None:
+        if row["visitor"] is not None and row["visitor"][0] != MARK:
             found.setdefault((row["local_day"], row["visitor"]), []).append(row)
     days = [_make_day(tally.site, *place, events) for place, events in sorted(found.items())]
     if known is not None:
@@ -129,6 +160,14 @@ def count_visitor_days(
             tally.add("converted_day", day["hour"], day["local_day"])
     for hour, local_day in converted:
         tally.add("converted_day", hour, local_day)
+
+
+def _visitor_days(site: str, rows: Iterable[EventRow]) -> list[dict[str, Any]]:
+    found: dict[tuple[date, str], list[EventRow]] = {}
+    for row in rows:
+        if row["visitor"] is not None:
+            found.setdefault((row["local_day"], row["visitor"]), []).append(row)
+    return [_make_day(site, *place, events) for place, events in sorted(found.items())]
 
 
 def _make_day(site: str, day: date, visitor: str, events: Sequence[EventRow]) -> dict[str, Any]:

@@ -36,7 +36,8 @@ async def uncount_visits(session: AsyncSession, site: str, day: date, owner: Own
     from them.
     """
     tally = Tally(site)
-    await _remove_visitor_days(session, tally, day, owner)
+    if owner.person_id is not None:  # users whom servers name are no visitors
+        await _remove_visitor_days(session, tally, day, owner)
     await _remove_views(session, tally, day, owner, {row["view"] for row in shared})
     await tally.take_back(session)
     if shared:

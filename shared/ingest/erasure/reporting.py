@@ -15,7 +15,7 @@ from shared.guard.privacy import VisitorHasher
 from shared.guard.retention import LAST_PURGE, PURGES
 from shared.store import models
 from shared.store.dialect import is_marked
-from shared.store.models import AppliedErasure, Identity, Person, StateValue, Suppression, VisitorDay
+from shared.store.models import AppliedErasure, Event, Identity, Person, StateValue, Suppression, VisitorDay
 
 AGES = {purge.name: purge.age for purge in PURGES}
 OTHER_AGES = ("created_at", "changed_at", "window_start", "imported_at", "posted_at", "last_finished_at")
@@ -90,17 +90,15 @@ async def _count_people(session: AsyncSession, site: str | None) -> dict[str, An
         return int((await session.execute(query)).scalar_one())
 
     by_platform = of_site(select(col(Identity.platform), func.count()), Identity).group_by(Identity.platform)
-    of_users = select(func.count()).select_from(VisitorDay).where(is_marked("visitor"))
-    users = select(func.count(col(VisitorDay.visitor).distinct())).where(is_marked("visitor"))
+    users = select(func.count(col(Event.visitor).distinct())).where(is_marked("visitor"))
     unknown = select(func.count()).select_from(VisitorDay).where(col(VisitorDay.person_id).is_(None))
     refused = select(func.count()).select_from(Person).where(col(Person.opted_out_at).is_not(None))
     return {
         "known": await count(of_site(select(func.count()).select_from(Person), Person)),
         "identities": {platform: found for platform, found in (await session.execute(by_platform)).all()},
         "refused_questions": await count(of_site(refused, Person)),
-        "anonymous_visitor_days": await count(of_site(unknown, VisitorDay))
-        - await count(of_site(of_users, VisitorDay)),
-        "users_of_servers": await count(of_site(users, VisitorDay)),
+        "anonymous_visitor_days": await count(of_site(unknown, VisitorDay)),
+        "users_of_servers": await count(of_site(users, Event)),
     }
 
 

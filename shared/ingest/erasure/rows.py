@@ -113,6 +113,5 @@ ROWS_OF_A_PERSON: dict[type[SQLModel], Callable[[Subject], ColumnElement[bool]]]
 
 ROWS_OF_A_USER: dict[type[SQLModel], Callable[[Owner], ColumnElement[bool]]] = {
     Event: lambda owner: owner.owns(Event),
-    VisitorDay: lambda owner: owner.owns(VisitorDay),
     AuditEntry: lambda owner: col(AuditEntry.target) == Who(user=owner.user).target,
 }

@@ -9,18 +9,18 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import SQLModel, col, select
+from sqlmodel import col, select
 
 from shared.errors import InvalidInput
 from shared.ingest.protocols.foreign import user_of
 from shared.store.database import Store
 from shared.store.dialect import is_marked
-from shared.store.models import Event, Identity, Platform, VisitorDay
+from shared.store.models import Event, Identity, Platform
 from shared.store.people import (
     USER,
     Owner,
     find_identity,
-    has_visits,
+    has_events,
     identity_hash,
     is_user_hash,
     user_hash,
@@ -86,7 +86,7 @@ async def find_who(session: AsyncSession, key: bytes, platform: str, external_id
         return Who(person_id=found[1].id) if found else None
     visitor = _visitor_of(key, external_id)
     browser = await find_identity(session, Platform.WEB.value, external_id)
-    is_stored = await has_visits(session, Owner(user=visitor))
+    is_stored = await has_events(session, Owner(user=visitor))
     if browser is None and not is_stored:
         return None
     return Who(browser[1].id if browser else None, visitor)
@@ -115,11 +115,10 @@ async def match_hashes(store: Store, key: bytes, hashes: set[str]) -> dict[str, 
             if hashed in found:
                 found[hashed].people.add(person_id)
     if any(is_user_hash(hashed) for hashed in hashes):
-        for table in (Event, VisitorDay):
-            async for visitor in _all_users(store, table):
-                hashed = user_hash(key, visitor)
-                if hashed in found:
-                    found[hashed].users.add(visitor)
+        async for visitor in _all_users(store):
+            hashed = user_hash(key, visitor)
+            if hashed in found:
+                found[hashed].users.add(visitor)
     return found
 
 
@@ -138,9 +137,9 @@ async def _all_identities(store: Store) -> AsyncIterator[tuple[str, str, str]]:
         last = rows[-1][0]
 
 
-async def _all_users(store: Store, table: type[SQLModel]) -> AsyncIterator[str]:
+async def _all_users(store: Store) -> AsyncIterator[str]:
     """The visitors of all users whom servers name, out of their index."""
-    visitor = table.__table__.columns.visitor  # type: ignore[attr-defined]
+    visitor = Event.__table__.columns.visitor  # type: ignore[attr-defined]
     last: str | None = None
     while True:
         query = select(visitor).where(is_marked("visitor")).distinct().order_by(visitor).limit(ROWS_AT_ONCE)

@@ -114,7 +114,6 @@ async def remove_user(session: AsyncSession, visitor: str, actor: str, removed: 
     owner = Owner(user=visitor)
     if await _has_events(session, owner):
         return False
-    await _unlink_visits(session, owner, now)
     told = ROWS_OF_A_USER[AuditEntry](owner)
     await _execute(session, update(AuditEntry).where(told).values(target="", details={}))
     await _note_erased(session, actor, removed, now)

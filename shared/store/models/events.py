@@ -75,7 +75,6 @@ class VisitorDay(SQLModel, table=True):
     __tablename__ = "visitor_day"
     __table_args__ = (
         Index("ix_visitor_day_person_id", "person_id", **where_set("person_id")),
-        Index("ix_visitor_day_user", "visitor", **where_marked("visitor")),
         kept_by_key(),
     )
     erasure: ClassVar = Erasure.CLEAR

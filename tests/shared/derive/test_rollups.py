@@ -12,11 +12,14 @@ from shared.clock import ManualClock, local_day
 from shared.derive.rollups import OTHER_KEY, KnownKeys, count_feedback, counting, rebuild, storing_steps
 from shared.derive.rollups import rebuilding as rebuilding_module
 from shared.derive.rollups.feedback import is_negative
+from shared.event_catalogue import CATALOGUE
+from shared.store.column_types import MARK
 from shared.store.database import Store
 from shared.store.event_tables import run_in_session, tables_of
 from shared.store.models import Event, Feedback, PageView, Rollup, VisitorDay
 
 ZONE = "Europe/Berlin"
+SENT_AS = {"page": "page", "source": "referrer"}  # by measure
 MIDNIGHT = datetime(2026, 3, 10, 23, 0, tzinfo=UTC)  # Berlin's 11th begins
 
 
@@ -122,15 +125,15 @@ async def test_a_visitor_converts_once_in_the_hour_of_the_first_sight(book: Book
     assert await book.total("converted_day", hour=MIDNIGHT) == await book.total("converted_day") == 1
 
 
-@pytest.mark.parametrize("measure", ["page", "sequence_started"])
+@pytest.mark.parametrize("measure", ["page", "source", "sequence_started"])
 async def test_the_thousand_and_first_key_of_a_day_is_another(
     book: Book, monkeypatch: pytest.MonkeyPatch, measure: str
 ) -> None:
     monkeypatch.setattr(counting, "KEYS_PER_DAY", 20)
 
     def make(number: int, at: datetime) -> dict[str, Any]:
-        if measure == "page":
-            return make_row(number, "page_view", at, page=f"/{number % 50}")
+        if measure != "sequence_started":
+            return make_row(number, "page_view", at, **{"page": "/", SENT_AS[measure]: f"/{number % 50}"})
         return make_row(number, "sequence_step", at, sequence=f"s{number % 50}", step=1)
 
     for number in range(50):
@@ -143,6 +146,32 @@ async def test_the_thousand_and_first_key_of_a_day_is_another(
     assert await book.total(measure, key=OTHER_KEY) == 60
     counted = await book.all()
     await book.rebuild([first_day, date(2026, 3, 12)])
+    assert await book.all() == counted
+
+
+async def test_every_measure_with_keys_that_senders_choose_is_bounded(book: Book) -> None:
+    """A made-up word in every text of an event; each measure that takes it up as a key is a bounded one."""
+    words = {name: "made-up" for name in ("page", "title", "referrer", "target", "sequence", "experiment", "variant")}
+    words |= {"goal": "made-up", "currency": "made-up", "view": "made-up"}
+    numbers = {"engaged_ms": 1, "step": 1, "steps": 1, "value_cents": 1, "marked": True}
+    for number, name in enumerate([*CATALOGUE, "made-up"]):
+        for done in (False, True):
+            await book.keep(make_row(2 * number + done, name, MIDNIGHT, done=done, **words, **numbers))
+    taken_up = {row["measure"] for row in (await book.all())[2] if "made-up" in row["key"]}
+    assert taken_up >= {"event", "page", "source", "conversion", "exposure", "sequence_step", "sequence_done"}
+    assert taken_up <= counting.OPEN_MEASURES
+
+
+async def test_users_whom_servers_name_are_no_visitors(book: Book) -> None:
+    """What they reach counts; the conversion rate is a share of the visitors of the site."""
+    user = MARK + "0" * 32
+    await book.keep(make_row(1, "page_view", MIDNIGHT, page="/a", visitor="0" * 32))
+    await book.keep(make_row(2, "page_view", MIDNIGHT, page="/a", visitor=user))
+    await book.keep(make_row(3, "conversion", MIDNIGHT, goal="buy", visitor=user))
+    assert (await book.total("visitor_day"), await book.total("converted_day")) == (1, 0)
+    assert (await book.total("conversion"), await book.total("page_view")) == (1, 2)
+    counted = await book.all()
+    await book.rebuild([date(2026, 3, 11)])
     assert await book.all() == counted
 
 

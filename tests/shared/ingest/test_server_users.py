@@ -63,7 +63,7 @@ async def test_a_user_is_handed_what_servers_told_on_all_days(desk: Desk) -> Non
         await tell(desk, BEA)
         desk.later(days=1)
     exported = await export(desk, "user", f"docs/{ADA}")
-    assert sizes(exported) == {"event": 4, "visitor_day": 2}
+    assert sizes(exported) == {"event": 4}
     assert {row["visitor"] for row in exported["event"]} == {ADAS_VISITOR}
     assert "/of/bea" not in json.dumps(exported)
     assert await who_is(desk, "user", f"blog/{ADA}") is None
@@ -79,7 +79,7 @@ async def test_nothing_of_an_erased_user_is_left_and_counters_stay_true(desk: De
     assert erased.rows == {"event": 4}
     left = await dump(desk)
     assert [trace for trace in (ADA, ADAS_VISITOR, "/of/ada") if trace in left] == []
-    assert sizes(await export(desk, "user", f"docs/{BEA}")) == {"event": 2, "visitor_day": 2}
+    assert sizes(await export(desk, "user", f"docs/{BEA}")) == {"event": 2}
     assert await desk.counters() == await desk.rebuilt_counters()
     assert await desk.rows(Suppression) == [], "nobody could ask a server's user anything"
     (entry,) = await desk.rows(AuditEntry)
@@ -88,14 +88,12 @@ async def test_nothing_of_an_erased_user_is_left_and_counters_stay_true(desk: De
     assert (ADA in logged, ADAS_VISITOR in logged) == (False, False)
 
 
-async def test_days_of_a_user_whose_events_are_gone_stay_as_numbers(desk: Desk) -> None:
-    await tell(desk, ADA)
+async def test_of_a_user_whose_events_are_gone_nothing_is_left(desk: Desk) -> None:
+    """They were no visitors of the site, so no visitor-day remembers them."""
+    await tell(desk, ADA, "conversion")
     await desk.run(lambda session: session.execute(delete(Event)))
-    before = await desk.counters()
-    assert await eraser_of(desk).erase("user", f"docs/{ADA}", "cli") is not None
-    assert await desk.counters() == before
-    assert len(await desk.rows(VisitorDay)) == 1
     assert await who_is(desk, "user", f"docs/{ADA}") is None
+    assert ADAS_VISITOR not in await dump(desk)
 
 
 async def test_a_user_who_is_in_an_older_copy_is_erased_again(desk: Desk) -> None:
@@ -124,7 +122,7 @@ async def test_the_browser_that_servers_know_by_the_same_id_belongs_to_the_user(
     await tell(desk, ADA)
     await track(desk, ADA, "a")
     both = sizes(await export(desk, "user", f"docs/{ADA}"))
-    assert (both["event"], both["person"], both["visitor_day"]) == (4, 1, 2)
+    assert (both["event"], both["person"], both["visitor_day"]) == (4, 1, 1)
     await eraser_of(desk).erase("user", f"docs/{ADA}", "cli")
     assert (await desk.rows(Event), await desk.rows(Person), await desk.rows(VisitorDay)) == ([], [], [])
     assert await desk.counters() == await desk.rebuilt_counters()
@@ -136,7 +134,7 @@ async def test_what_a_browser_calls_itself_reaches_no_user(desk: Desk) -> None:
     await track(desk, ADA, "guessed")
     assert sizes(await export(desk, "web", f"docs/{ADA}"))["event"] == 3
     await eraser_of(desk).erase("web", f"docs/{ADA}", "self", is_anonymous=True)
-    assert sizes(await export(desk, "user", f"docs/{ADA}")) == {"event": 1, "visitor_day": 1}
+    assert sizes(await export(desk, "user", f"docs/{ADA}")) == {"event": 1}
 
 
 def test_the_id_is_read_as_the_protocols_read_it() -> None:
@@ -150,13 +148,12 @@ def test_the_id_is_read_as_the_protocols_read_it() -> None:
 
 async def test_a_user_is_found_by_an_index(desk: Desk) -> None:
     """Beside everybody's events; looking through all of them would keep a writer busy for long."""
-    for table in (Event, VisitorDay):
-        plan = await _plan_of(desk, table)
-        assert f"ix_{table.__tablename__}_user" in plan, plan
+    plan = await _plan_of(desk)
+    assert "ix_event_user" in plan, plan
 
 
-async def _plan_of(desk: Desk, table: type[Event] | type[VisitorDay]) -> str:
-    query = select(table).where(Owner(user=ADAS_VISITOR).owns(table))
+async def _plan_of(desk: Desk) -> str:
+    query = select(Event).where(Owner(user=ADAS_VISITOR).owns(Event))
     async with desk.store.read() as session:
         is_sqlite = session.get_bind().dialect.name == "sqlite"
         dialect = sqlite.dialect() if is_sqlite else postgresql.dialect()  # type: ignore[no-untyped-call]

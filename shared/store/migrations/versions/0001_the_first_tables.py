@@ -414,13 +414,6 @@ def upgrade() -> None:
             sqlite_where=sa.text("person_id IS NOT NULL"),
             postgresql_where=sa.text("person_id IS NOT NULL"),
         )
-        batch_op.create_index(
-            "ix_visitor_day_user",
-            ["visitor"],
-            unique=False,
-            sqlite_where=sa.text("length(visitor) IN (17, 33)"),
-            postgresql_where=sa.text("length(visitor) IN (17, 33)"),
-        )
 
     op.create_table(
         "identity",
@@ -534,11 +527,6 @@ def downgrade() -> None:
 
     op.drop_table("identity")
     with op.batch_alter_table("visitor_day", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_visitor_day_user",
-            sqlite_where=sa.text("length(visitor) IN (17, 33)"),
-            postgresql_where=sa.text("length(visitor) IN (17, 33)"),
-        )
         batch_op.drop_index(
             "ix_visitor_day_person_id",
             sqlite_where=sa.text("person_id IS NOT NULL"),
