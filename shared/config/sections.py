@@ -77,6 +77,7 @@ class StoreSettings(Section):
     batch_limit: Positive
     pool_size: Positive
     lease_seconds: PositiveFloat
+    check_seconds: Annotated[float, Field(ge=0)]
 
 
 class SiteSettings(Section):

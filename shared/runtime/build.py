@@ -25,6 +25,7 @@ from shared.runtime.erase_watch import EraseWatch
 from shared.runtime.leadership import Leadership
 from shared.runtime.store_watch import StoreWatch
 from shared.runtime.worker_process import ProcessWorker
+from shared.store.damage import refuse_damage
 from shared.store.database import Store, open_store, own_data_dir
 from shared.store.dialect import cannot_open
 from shared.store.instance_key import load_instance_key
@@ -111,6 +112,8 @@ async def build_runtime(settings: Settings, clock: Clock, lock: IO[str] | None =
     store = open_store(settings, lock)
     worker = ProcessWorker()
     try:
+        if settings.uses_sqlite:
+            await refuse_damage(settings, clock)
         await _migrate(settings, store, clock)
         key = await load_instance_key(settings, store, clock.now())
         runtime = _assemble(settings, clock, store, worker, key)

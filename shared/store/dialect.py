@@ -133,6 +133,16 @@ def truncate_wal(connection: sqlite3.Connection) -> bool:
     return not busy
 
 
+def first_problem(connection: sqlite3.Connection) -> str | None:
+    """What SQLite finds wrong first with the whole file, its indexes last: they take some times as long."""
+    connection.text_factory = lambda text: text.decode("ascii", "replace")  # names may be damaged as well
+    for check in ("quick_check", "integrity_check"):
+        found = str(connection.execute(f"PRAGMA {check}(1)").fetchone()[0])
+        if found != "ok":
+            return found.splitlines()[-1]
+    return None
+
+
 # The first letters of what PostgreSQL says when it is away: connection lost, no resources, stopping or starting,
 # takes no connections.
 AWAY = ("08", "53", "57", "55000")

@@ -5,9 +5,14 @@ commit. The process is forked from one that has loaded everything, so that a dea
 """
 
 import asyncio
+import atexit
+import functools
 import json
 import multiprocessing
+import shutil
 import sqlite3
+import tempfile
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,6 +23,7 @@ from typing import Any
 
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
+from sqlmodel import col, select
 
 from shared.clock import ManualClock
 from shared.config import Settings
@@ -26,10 +32,12 @@ from shared.jobs.purging import purge_old_rows
 from shared.runtime import Runtime, build_runtime
 from shared.store.database import DATABASE_FILE, open_engines
 from shared.store.migrate import migrate
+from shared.store.models import Event
 from shared.store.writer import ERASED, note_topic
 from tests.conftest import NOON, make_settings
 from tests.scenarios.warroom_process import BROWSER
 from tests.scenarios.watched_disk import OK, Access, Watcher, die, watch_disk
+from tests.shared.ingest.intake import Desk
 from tests.shared.ingest.track import make_event
 
 ADA, BEA = "ada-0123456789abcdef", "bea-0123456789abcdef"
@@ -187,7 +195,7 @@ async def checkpoint(place: Place, reaper: Reaper, say: Say) -> None:
 async def erase(place: Place, reaper: Reaper, say: Say) -> None:
     async with runtime_of(place) as runtime:
         reaper.is_on = True
-        await runtime.eraser.erase_identity("web", f"docs/{ADA}", "self")
+        await runtime.eraser.erase("web", f"docs/{ADA}", "self")
         say("erased")
 
 
@@ -228,12 +236,42 @@ OPERATIONS: dict[str, Callable[[Place, Reaper, Say], Awaitable[None]]] = {
 }
 
 
-def problems_of_file(folder: Path) -> list[str]:
-    """What SQLite itself finds wrong with the database."""
+@functools.cache
+def filled_folder() -> Path:
+    """A data folder with two people in it, made once per process."""
+    folder = Path(tempfile.mkdtemp(prefix="warroom-filled-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    maker = threading.Thread(target=lambda: asyncio.run(fill(Place(folder))))
+    maker.start()
+    maker.join()
+    return folder
+
+
+async def event_ids(runtime: Runtime, *conditions: Any) -> list[str]:
+    async with runtime.store.read() as session:
+        return list((await session.execute(select(col(Event.event_id)).where(*conditions))).scalars())
+
+
+def desk_at(runtime: Runtime) -> Desk:
+    return Desk(runtime.settings, runtime.store, ManualClock(NOON))
+
+
+async def counters_agree(runtime: Runtime) -> None:
+    desk = desk_at(runtime)
+    counted = await desk.counters()
+    assert counted == await desk.rebuilt_counters()
+
+
+async def committed(runtime: Runtime) -> list[str]:
+    return [found for found in await event_ids(runtime) if found.startswith("committed-")]
+
+
+def problems_of_file(folder: Path, *, keys: bool = True) -> list[str]:
+    """What SQLite itself finds wrong with the database, its foreign keys included."""
     connection = sqlite3.connect(folder / DATABASE_FILE)
     try:
         found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
-        broken = [str(row) for row in connection.execute("PRAGMA foreign_key_check")]
+        broken = [str(row) for row in connection.execute("PRAGMA foreign_key_check")] if keys else []
     finally:
         connection.close()
     return [text for text in found if text != "ok"] + broken

@@ -5,23 +5,19 @@ nothing asks again.
 """
 
 import asyncio
-import functools
 import os
 import shutil
 import sqlite3
-import tempfile
 import threading
 import uuid
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
 
 import asyncpg
 import pytest
-from sqlmodel import col, select
+from sqlmodel import col
 
-from shared.clock import ManualClock
 from shared.jobs.purging import purge_old_rows
 from shared.runtime import Runtime
 from shared.store.database import DATABASE_FILE
@@ -35,13 +31,17 @@ from tests.scenarios.killed_operations import (
     Death,
     End,
     Place,
+    committed,
+    counters_agree,
+    desk_at,
+    event_ids,
     fill,
+    filled_folder,
     problems_of_file,
     run_operation,
     runtime_of,
     take,
 )
-from tests.shared.ingest.intake import Desk
 from tests.shared.ingest.track import make_event
 
 KILLS = int(os.environ.get("WARROOM_KILLS_OF_AN_OPERATION", "20"))
@@ -107,23 +107,6 @@ class PostgresScene(Scene):
         return place.url.rpartition("/")[2]
 
 
-@functools.cache
-def filled_folder() -> Path:
-    """A data folder with two people in it, made once."""
-    folder = Path(tempfile.mkdtemp(prefix="warroom-filled-"))
-    maker = threading.Thread(target=lambda: asyncio.run(fill(Place(folder))))
-    maker.start()
-    maker.join()
-    return folder
-
-
-@pytest.fixture(scope="module", autouse=True)
-def clean_up() -> Iterator[None]:
-    yield
-    if filled_folder.cache_info().currsize:
-        shutil.rmtree(filled_folder())
-
-
 @pytest.fixture
 def scene(tmp_path: Path, request: pytest.FixtureRequest) -> Scene:
     if request.param == "sqlite":
@@ -167,25 +150,6 @@ async def die_again_and_again(scene: Scene, name: str, check: Check, *, aged: bo
     await scene.leave(whole)
     print(f"{name}: {deaths} deaths in {steps} steps")
     assert deaths >= LEAST_DEATHS * kills
-
-
-async def event_ids(runtime: Runtime, *conditions: Any) -> list[str]:
-    async with runtime.store.read() as session:
-        return list((await session.execute(select(col(Event.event_id)).where(*conditions))).scalars())
-
-
-def desk_at(runtime: Runtime) -> Desk:
-    return Desk(runtime.settings, runtime.store, ManualClock(NOON))
-
-
-async def counters_agree(runtime: Runtime) -> None:
-    desk = desk_at(runtime)
-    counted = await desk.counters()
-    assert counted == await desk.rebuilt_counters()
-
-
-async def committed(runtime: Runtime) -> list[str]:
-    return [found for found in await event_ids(runtime) if found.startswith("committed-")]
 
 
 async def all_that_was_said_is_there_once(_place: Place, runtime: Runtime, end: End) -> None:
@@ -246,7 +210,7 @@ def copy_again_and_again(folder: Path, enough: threading.Event) -> None:
 async def test_who_is_erased_stays_erased(scene: Scene) -> None:
     async def check(_place: Place, runtime: Runtime, end: End) -> None:
         if not end.said:  # the caller was told nothing
-            await runtime.eraser.erase_identity("web", f"docs/{ADA}", "self")
+            await runtime.eraser.erase("web", f"docs/{ADA}", "self")
         assert len(await event_ids(runtime)) == 2 * EVENTS  # those of the other person
         await counters_agree(runtime)
 
