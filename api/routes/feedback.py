@@ -30,7 +30,10 @@ class FeedbackAnswer(BaseModel):
 
 
 async def take_feedback(request: web.Request) -> web.Response:
-    """Answers after the commit: 201 stored, 200 a repeat, 202 left out by a rule; a form goes to the thanks."""
+    """Answers after the commit: 201 stored, 200 a repeat, 202 left out by a rule; a form goes to the thanks.
+
+    The id, null for what was left out, tells senders that Warroom itself answers: proxies say 2xx for dead servers.
+    """
     check_origin(request)
     if media_type(request) == FORM_TYPE:
         return await _take_form(request)
@@ -39,9 +42,8 @@ async def take_feedback(request: web.Request) -> web.Response:
     check_origin(request, new.site)
     _count_unknown(request, new.site, fields)
     outcome = await _take(request, new, "web")
-    if outcome.id is None:
-        return web.Response(status=202)
-    return web.json_response({"id": outcome.id}, status=200 if outcome.repeated else 201)
+    status = 202 if outcome.id is None else 200 if outcome.repeated else 201
+    return web.json_response({"id": outcome.id}, status=status)
 
 
 def check_origin(request: web.Request, site_key: str | None = None) -> None:
@@ -146,7 +148,7 @@ OPERATION = Operation(
     refusal_types=("application/problem+json", "text/html"),  # a form hears on a page, with what was typed
     others={
         200: "the same id was sent before; the answer names it again",
-        202: "left out by a rule",
+        202: "left out by a rule; the id is null",
         303: "a form: to the page that says thanks",
     },
     takes_key=True,

@@ -123,9 +123,9 @@ async def test_what_is_no_object_is_refused(api: RunningApi, body: str) -> None:
 
 
 @pytest.mark.parametrize(("agent", "site"), [("Googlebot/2.1", "docs"), (None, "elsewhere")])
-async def test_what_a_rule_drops_is_answered_202(api: RunningApi, agent: str | None, site: str) -> None:
+async def test_what_a_rule_drops_is_answered_202_without_an_id(api: RunningApi, agent: str | None, site: str) -> None:
     answer = await send(api, {"User-Agent": agent} if agent else None, site=site, text="good")
-    assert (answer.status, answer.body, await stored(api)) == (202, b"", [])
+    assert (answer.status, answer.json(), await stored(api)) == (202, {"id": None}, [])
 
 
 async def test_the_limited_sender_gets_a_friendly_sentence_with_the_time(api: RunningApi) -> None:

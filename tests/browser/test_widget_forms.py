@@ -140,6 +140,21 @@ async def test_what_was_typed_survives_a_reload_where_storage_is_allowed(
         assert await page.evaluate("sessionStorage.length") == 0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("answer", "said"), [({}, "Not sent"), ({"id": None}, "Thank you")], ids=["proxy", "rule"])
+async def test_a_proxy_that_says_yes_for_a_dead_collector_is_not_believed(
+    browser_page_factory: PageFactory, site: RecordingSite, answer: dict[str, Any], said: str
+) -> None:
+    site.feedback_answers = [(202, answer)]
+    page = await browser_page_factory()
+    await page.goto(site.address + "/demo")
+    form = page.locator("section.feedback form")
+    await form.locator("textarea").fill(WORDS)
+    await form.get_by_role("button").click()
+    await expect(form.get_by_role("status")).to_contain_text(said)
+    await expect(form.locator("textarea")).to_have_value(WORDS if not answer else "")
+
+
 SURVEYS = [
     ("/demo", "9", "How likely are you to recommend Lantern to a friend or colleague?", ("nps", 9, "0-10"), 11),
     ("/demo/guide", "Agree", "Lantern made it easy to find what I needed.", ("ces", 6, "1-7"), 7),
