@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 import aiohttp
+from sqlalchemy import text
 from sqlmodel import func, select
 
 from shared.store.models import Event, Feedback, Rollup
@@ -106,7 +107,7 @@ async def settle(warroom: WarroomProcess, *journals: Journal) -> None:
 
 
 async def check_against_store(warroom: WarroomProcess, events: Journal, feedback: Journal | None = None) -> None:
-    """Everything acknowledged is stored once, nothing else is, and the counters agree with the rows."""
+    """Everything acknowledged is stored once, nothing else is, the counters agree with the rows, the file is sound."""
     async with warroom.read() as session:
         stored = list((await session.execute(select(Event.event_id))).scalars())
         said = list((await session.execute(select(Feedback.text))).scalars())
@@ -115,8 +116,17 @@ async def check_against_store(warroom: WarroomProcess, events: Journal, feedback
     assert compare(events, stored) == (0, 0)
     assert counted.get("page_view", 0) == len(stored)
     if feedback is not None:
-        assert compare(feedback, [text.rsplit(" ", 1)[1] for text in said if text]) == (0, 0)
+        assert compare(feedback, [words.rsplit(" ", 1)[1] for words in said if words]) == (0, 0)
         assert counted.get("feedback", 0) == len(said)
+    if warroom.settings.uses_sqlite:
+        await check_file(warroom)
+
+
+async def check_file(warroom: WarroomProcess) -> None:
+    """What SQLite itself says of the file and of the keys that point from row to row."""
+    async with warroom.read() as session:
+        assert (await session.execute(text("PRAGMA integrity_check"))).scalars().all() == ["ok"]
+        assert (await session.execute(text("PRAGMA foreign_key_check"))).all() == []
 
 
 def compare(journal: Journal, stored: Sequence[str]) -> tuple[int, int]:
