@@ -17,7 +17,17 @@ from api.error_responses import (
 from api.live_streams import STREAMS, LiveStreams, close_streams
 from api.routes import ALL_ROUTES
 from api.routes.script import routes_in_folder
-from api.routing import ACCESS_RULES, ARRIVING, IN_FLIGHT, RUNTIME, Access, access_of, add_routes, refuse_undeclared
+from api.routing import (
+    ACCESS_RULES,
+    ARRIVING,
+    IN_FLIGHT,
+    LARGE_BODIES,
+    RUNTIME,
+    Access,
+    access_of,
+    add_routes,
+    refuse_undeclared,
+)
 from shared.errors import CannotStore, NotAllowed, WarroomError
 from shared.guard.principals import ANONYMOUS
 from shared.runtime import Runtime
@@ -41,6 +51,7 @@ def make_app(runtime: Runtime) -> web.Application:
     app[ACCESS_RULES] = {}
     app[IN_FLIGHT] = [0]
     app[ARRIVING] = [0]
+    app[LARGE_BODIES] = [0]
     app[KEYS_TOUCHED] = {}
     app[STREAMS] = LiveStreams()
     app.on_shutdown.append(close_streams)

@@ -5,20 +5,25 @@ Bearer and Basic (the key as the user's name or as the password), a header of th
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from itertools import islice
 from typing import Any
 
 from aiohttp import web
 
 from api.authentication import address_of, check_key
-from api.request_body import read_sdk_json
 from api.routing import RUNTIME
+from api.sdk_body import parse_sdk_body, read_sdk_body, room_to_grow
 from api.senders import sender_of
 from shared.errors import NotAllowed, NotSignedIn
 from shared.guard.principals import Principal
 from shared.ingest.events import Sender
 
 LONGEST_CREDENTIALS = 1000
+KEY_TEXT = re.compile(rb'"(wr_[A-Za-z0-9_-]{1,100})"')
+MOST_KEYS = 20  # texts of a body that are tried
 
 
 def presented_key(headers: Mapping[str, str]) -> str | None:
@@ -52,16 +57,38 @@ async def key_with(request: web.Request, presented: str | None, scope: str) -> P
     return key
 
 
-async def keyed_json(request: web.Request, scope: str, key_in: Callable[[Any], str | None]) -> tuple[Principal, Any]:
-    """The key and the body: a key in the Authorization header is looked at before anything is read or inflated.
+@asynccontextmanager
+async def keyed_json(
+    request: web.Request, scope: str, key_in: Callable[[Any], str | None], limit: int
+) -> AsyncIterator[tuple[Principal, Any]]:
+    """The key and the body, of at most `limit` bytes; what a large one takes is held until the end of the context.
 
-    `key_in` finds the one in the body that counts when there is none.
+    A key in the Authorization header is looked at before anything is read. Many clients send theirs only in the
+    body, where it cannot be seen before it was inflated: such a body is parsed only if a good key stands in it, and
+    `key_in` finds the one that counts.
     """
     presented = presented_key(request.headers)
     key = await key_with(request, presented, scope) if presented else None
-    with request.app[RUNTIME].foreign.reading():
-        raw = await read_sdk_json(request)
-    return key or await key_with(request, key_in(raw), scope), raw
+    foreign = request.app[RUNTIME].foreign
+    with room_to_grow(request) as grow:
+        with foreign.reading():
+            body = await read_sdk_body(request, limit, grow)
+        if key is None:
+            await _look_for_key(request, body, scope)
+        with foreign.reading():
+            raw = await parse_sdk_body(request, body)
+        del body
+        yield key or await key_with(request, key_in(raw), scope), raw
+
+
+async def _look_for_key(request: web.Request, body: bytes, scope: str) -> None:
+    """Raises `NotSignedIn` unless one of the first texts that look like a key is one, or `NotAllowed`."""
+    found = dict.fromkeys(match[1] for match in islice(KEY_TEXT.finditer(body), MOST_KEYS))
+    for text in found:
+        with suppress(NotSignedIn):
+            await key_with(request, text.decode("ascii"), scope)
+            return
+    await key_with(request, None, scope)
 
 
 def sender_with(request: web.Request, key: Principal) -> Sender:

@@ -2,7 +2,7 @@
 
 import asyncio
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import lru_cache
 from typing import Any, TypeVar
@@ -13,13 +13,14 @@ from pydantic import BaseModel, ValidationError
 
 from api.routing import ARRIVING, IN_FLIGHT, RUNTIME
 from shared.errors import BodyTooLarge, CannotStore, FieldProblem, InvalidInput, UnsupportedBody
-from shared.ingest.strict_json import check_text, parse_json, parse_json_mildly
+from shared.ingest.strict_json import check_text, parse_json
 
 JSON_TYPES = frozenset({"application/json", "text/plain", "application/octet-stream", ""})
 FORM_TYPE = "application/x-www-form-urlencoded"
 FORM_FIELDS = 60
 GZIP_WINDOW = 31  # zlib: the largest window, with the header of gzip
 Model = TypeVar("Model", bound=BaseModel)
+Growing = Callable[[int], None]
 
 
 async def read_body(request: web.Request) -> bytes:
@@ -27,10 +28,13 @@ async def read_body(request: web.Request) -> bytes:
     server = request.app[RUNTIME].settings.server
     if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
         raise UnsupportedBody("Compressed bodies are not taken here; send the body as it is.")
-    return await _read_within(request, server.body_limit_bytes)
+    return await read_within(request, server.body_limit_bytes)
 
 
-async def _read_within(request: web.Request, limit: int, inflating: "Inflating | None" = None) -> bytes:
+async def read_within(
+    request: web.Request, limit: int, inflating: "Inflating | None" = None, grow: "Growing | None" = None
+) -> bytes:
+    """The body, inflated if that is wanted; `grow` hears how long it is by now, and may raise."""
     if request.content_length is not None and request.content_length > limit:
         raise BodyTooLarge(f"The body is larger than {limit} bytes.")
     if inflating is None and request.content.is_eof():  # all of it is here
@@ -38,7 +42,7 @@ async def _read_within(request: web.Request, limit: int, inflating: "Inflating |
     try:
         with _waiting_for_body(request):
             async with asyncio.timeout(request.app[RUNTIME].settings.server.body_timeout_seconds):
-                return await _read_bounded(request, limit, inflating)
+                return await _read_bounded(request, limit, inflating, grow)
     except TimeoutError:
         raise InvalidInput("The body did not arrive in time.") from None
     except (web.RequestPayloadError, asyncio.IncompleteReadError, ConnectionError):  # a sender who leaves is no error
@@ -63,12 +67,16 @@ def _waiting_for_body(request: web.Request) -> Iterator[None]:
         raise CannotStore("Too many requests at once. Please try again.")
 
 
-async def _read_bounded(request: web.Request, limit: int, inflating: "Inflating | None") -> bytes:
+async def _read_bounded(
+    request: web.Request, limit: int, inflating: "Inflating | None", grow: "Growing | None"
+) -> bytes:
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk if inflating is None else inflating.feed(chunk, limit - len(body))
         if len(body) > limit:
             raise BodyTooLarge(f"The body is larger than {limit} bytes.")
+        if grow is not None:
+            grow(len(body))
     if inflating is not None:
         inflating.check_end()
     return bytes(body)
@@ -101,22 +109,6 @@ async def read_json_bytes(request: web.Request) -> bytes:
     if media_type(request) not in JSON_TYPES:
         raise UnsupportedBody("Send JSON as application/json or text/plain.")
     return await read_body(request)
-
-
-async def read_sdk_json(request: web.Request) -> Any:
-    """The body of a foreign client with a key: larger than others, and possibly gzipped.
-
-    It is inflated while it arrives and given up at the limit, so that a bomb costs no more than a good body.
-    """
-    if media_type(request) not in JSON_TYPES:
-        raise UnsupportedBody("Send JSON as application/json or text/plain.")
-    server = request.app[RUNTIME].settings.server
-    encoding = request.headers.get("Content-Encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
-        raise UnsupportedBody("Of compressed bodies only gzip is taken here.")
-    limit = server.sdk_body_limit_bytes
-    body = await _read_within(request, limit, Inflating() if encoding == "gzip" else None)
-    return parse_json_mildly(body, server.body_depth)
 
 
 class Inflating:

@@ -14,6 +14,7 @@ from shared.runtime import Runtime
 ROW_ID_CHARACTERS = 26
 IN_FLIGHT: web.AppKey[list[int]] = web.AppKey("in_flight", list)  # how many requests are handled now
 ARRIVING: web.AppKey[list[int]] = web.AppKey("arriving", list)  # how many bodies are waited for
+LARGE_BODIES: web.AppKey[list[int]] = web.AppKey("large_bodies", list)  # how many large bodies are in memory
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 RUNTIME: web.AppKey[Runtime] = web.AppKey("runtime", Runtime)
 

@@ -10,8 +10,8 @@ from aiohttp import web
 from pydantic import BaseModel, Field, RootModel
 
 from api.foreign_senders import key_with, presented_key
-from api.request_body import read_sdk_json
 from api.routing import INTAKE, PUBLIC, RUNTIME, Operation, Route
+from api.sdk_body import read_sdk_json
 from shared.errors import CannotStore, InvalidInput
 from shared.guard.principals import Principal
 from shared.ingest.external_events import take_alerts

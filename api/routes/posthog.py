@@ -32,10 +32,11 @@ class PostHogAnswer(BaseModel):
 async def take_batch(request: web.Request) -> web.Response:
     """Answers after the commit."""
     runtime = request.app[RUNTIME]
-    key, raw = await keyed_json(request, "events:write", posthog.key_in)
-    with runtime.foreign.reading():
-        parsed = posthog.parse(raw, runtime.clock.now(), runtime.settings.limits)
-    await runtime.foreign.take(runtime.settings.site(key.site or ""), parsed, sender_with(request, key))
+    limit = runtime.settings.server.posthog_body_limit_bytes
+    async with keyed_json(request, "events:write", posthog.key_in, limit) as (key, raw):
+        with runtime.foreign.reading():
+            parsed = posthog.parse(raw, runtime.clock.now(), runtime.settings.limits)
+        await runtime.foreign.take(runtime.settings.site(key.site or ""), parsed, sender_with(request, key))
     return web.json_response({"status": "Ok"})
 
 

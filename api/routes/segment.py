@@ -56,11 +56,12 @@ async def take_messages(request: web.Request) -> web.Response:
 
 async def _take(request: web.Request) -> None:
     runtime = request.app[RUNTIME]
-    key, raw = await keyed_json(request, "events:write", _key_in)
     kind = request.path.rstrip("/").rpartition("/")[2]
-    with runtime.foreign.reading():
-        parsed = segment.parse(raw, kind, runtime.clock.now(), runtime.settings.limits)
-    await runtime.foreign.take(runtime.settings.site(key.site or ""), parsed, sender_with(request, key))
+    limit = runtime.settings.server.segment_body_limit_bytes
+    async with keyed_json(request, "events:write", _key_in, limit) as (key, raw):
+        with runtime.foreign.reading():
+            parsed = segment.parse(raw, kind, runtime.clock.now(), runtime.settings.limits)
+        await runtime.foreign.take(runtime.settings.site(key.site or ""), parsed, sender_with(request, key))
 
 
 def _key_in(raw: Any) -> str | None:

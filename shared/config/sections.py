@@ -44,6 +44,9 @@ class ServerSettings(Section):
     body_depth: Positive
     body_timeout_seconds: PositiveFloat
     sdk_body_limit_bytes: Positive
+    segment_body_limit_bytes: Positive
+    posthog_body_limit_bytes: Positive
+    max_large_bodies: Positive
     max_requests: Positive
     max_arriving_bodies: Positive
     keepalive_seconds: PositiveFloat

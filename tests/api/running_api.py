@@ -1,6 +1,7 @@
 """Talks to a listening API: well-formed requests, raw bytes, and what arrived in its store."""
 
 import asyncio
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from shared.store.models import Event
 
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/142.0 Safari/537.36"
 ANSWER_SECONDS = 20.0
+PIECE_BYTES = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,9 @@ class RunningApi:
         self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None, **more: Any
     ) -> Answer:
         """Bytes and texts are sent as they are, everything else as JSON; by a browser unless headers say otherwise."""
-        data = body if body is None or isinstance(body, bytes | str) else json.dumps(body)
+        data: Any = body if body is None or isinstance(body, bytes | str) else json.dumps(body)
+        if isinstance(data, bytes) and len(data) > PIECE_BYTES:
+            data = io.BytesIO(data)  # the client sends it piece by piece then
         sent = CIMultiDict({"User-Agent": BROWSER, "Content-Type": "application/json"})
         sent.update(headers or {})
         async with self._client.request(

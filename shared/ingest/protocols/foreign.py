@@ -35,6 +35,7 @@ LARGEST_VALUE = 10**12
 LONGEST_TIME_TEXT = 64
 SECONDS_BELOW = 100_000_000_000  # a number under it counts seconds, one above it milliseconds
 TRAIT_CHARACTERS = 64
+LONGEST_MARGIN = 1000  # of spaces before a text; what comes later of a huge one is not looked at
 CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//|^/[^\s]*[?#]", re.IGNORECASE)
 
@@ -84,7 +85,7 @@ def text_of(value: Any, most: int) -> str | None:
     """A printable text of at most so many characters; None for everything else."""
     if not isinstance(value, str):
         return None
-    return CONTROL.sub(" ", value).strip()[:most] or None
+    return CONTROL.sub(" ", value[: most + LONGEST_MARGIN]).strip()[:most] or None
 
 
 def first_text(values: Mapping[str, Any], keys: Iterable[str], most: int) -> str | None:
@@ -165,7 +166,8 @@ def page_of(address: Any, most: int) -> str | None:
     """An address without query and fragment, not longer than may be stored."""
     if not isinstance(address, str) or not address.strip():
         return None
-    return re.split(r"[?#]", CONTROL.sub("", address).strip(), maxsplit=1)[0][: most * 2] or "/"
+    told = CONTROL.sub("", address[: most * 4 + LONGEST_MARGIN]).strip()
+    return re.split(r"[?#]", told, maxsplit=1)[0][: most * 2] or "/"
 
 
 def referrer_of(address: Any) -> str | None:
