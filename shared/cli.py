@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import IO, Annotated, Any
 
@@ -28,6 +29,7 @@ from shared.runtime.importing import (
     Ask,
     Export,
     ImportReport,
+    ImportRun,
     RejectsFile,
     print_import,
     read_export,
@@ -224,6 +226,10 @@ def import_history(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="change nothing, say what would be taken")] = False,
     mapping: Annotated[list[str] | None, typer.Option("--map", help="csv: our column=theirs, repeatable")] = None,
     website: Annotated[str, typer.Option(help="umami: the website_id to read, where the export holds several")] = "",
+    until: Annotated[
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="the last day to take; default: the day before the site's first own"),
+    ] = None,
     rejects: Annotated[Path | None, typer.Option(help="where rows that were left out are named")] = None,
 ) -> None:
     """Take the history of another product in; running it again adds nothing."""
@@ -239,7 +245,8 @@ def import_history(
         with Progress(console=Console(stderr=True), transient=True) as bar:
             task = bar.add_task("reading", total=export.size)
             found = read_export(export, settings.limits, lambda done: bar.advance(task, done))
-            report = asyncio.run(_import(settings, found, site or only, kind, left_out, dry_run))
+            run = ImportRun(kind, site or only, until.date() if until else None, dry_run)
+            report = asyncio.run(_import(settings, found, run, left_out))
     except WarroomError as error:
         _fail(str(error), 1)
     except OSError as error:
@@ -256,11 +263,9 @@ def _pairs_of(mapping: list[str]) -> dict[str, str]:
     return dict(pair.split("=", 1) for pair in mapping)
 
 
-async def _import(
-    settings: Settings, found: Iterator[Found], site: str, kind: str, left_out: RejectsFile, dry: bool
-) -> ImportReport:
+async def _import(settings: Settings, found: Iterator[Found], run: ImportRun, left_out: RejectsFile) -> ImportReport:
     async with _operator(settings) as ask:
-        return await run_import(ask, found, site, kind, left_out, dry=dry)
+        return await run_import(ask, found, run, left_out)
 
 
 @app.command("check-config")

@@ -5,7 +5,8 @@ import json
 import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import date
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -41,6 +42,7 @@ class ImportReport:
     stored: int = 0
     repeated: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def read(self) -> int:
@@ -96,24 +98,51 @@ def read_export(export: Export, limits: LimitSettings, progress: Callable[[int],
     return read_csv_events(export.path, limits, progress, export.mapping)
 
 
-async def run_import(
-    ask: Ask, found: Iterator[Found], site: str, kind: str, rejects: RejectsFile, *, dry: bool
-) -> ImportReport:
-    """Sends everything on, a piece at a time; memory does not grow with the file.
+@dataclass(frozen=True)
+class ImportRun:
+    """One run: what for which site, up to which day, and the salt of visitors, which nobody else knows.
 
-    The salt of visitors is known to this run alone. A run that goes on where another was cut off counts those visitors
-    once more who are on both sides of the cut on the same day.
+    A run that goes on where another was cut off counts those visitors once more who are on both sides of the cut on
+    the same day.
     """
-    salt = secrets.token_hex(SALT_BYTES)
-    report = ImportReport("days" if kind == "plausible" else "events")
-    while piece := list(islice(found, DAYS_AT_ONCE if kind == "plausible" else EVENTS_AT_ONCE)):
+
+    kind: str
+    site: str
+    until: date | None = None
+    dry: bool = False
+    salt: str = field(default_factory=lambda: secrets.token_hex(SALT_BYTES))
+
+
+async def run_import(ask: Ask, found: Iterator[Found], run: ImportRun, rejects: RejectsFile) -> ImportReport:
+    """Sends everything on, a piece at a time; memory does not grow with the file."""
+    report = ImportReport("days" if run.kind == "plausible" else "events")
+    until = await _last_day(ask, run, report)
+    while piece := list(islice(found, DAYS_AT_ONCE if run.kind == "plausible" else EVENTS_AT_ONCE)):
         for one in piece:
             if isinstance(one, Rejected):
                 rejects.add(one.file, one.line, one.reason)
                 report.left_out[one.reason.partition(":")[0]] += 1
         for part in _parts([one for one in piece if not isinstance(one, Rejected)]):
-            await _send(ask, part, site, kind, report, rejects, salt=salt, dry=dry)
+            await _send(ask, part, replace(run, until=until), report, rejects)
     return report
+
+
+async def _last_day(ask: Ask, run: ImportRun, report: ImportReport) -> date:
+    """The day that was asked for, else the last one that is not counted twice; the report says what that means.
+
+    Counters of days are taken for each day that has no events of its own, so they need no last day.
+    """
+    if run.kind == "plausible":
+        return run.until or date.max
+    span = await ask("import-span", site=run.site)
+    last, own = date.fromisoformat(span["until"]), span["first_own_day"]
+    has_own = f"{run.site} has events of its own from {own} on"
+    if run.until is None:
+        why = f", as {has_own}" if own else ""
+        report.notes.append(f"Days up to {last} are imported{why}; --until names another last day.")
+    elif own and run.until > last:
+        report.notes.append(f"{has_own}: up to {run.until} the imported ones are added to them.")
+    return run.until or last
 
 
 def _parts(piece: Sequence[ImportedEvent | DayCounts]) -> Iterator[list[tuple[ImportedEvent | DayCounts, Any]]]:
@@ -149,19 +178,19 @@ def _day_data(counts: DayCounts) -> dict[str, Any]:
 async def _send(
     ask: Ask,
     part: Sequence[tuple[ImportedEvent | DayCounts, Any]],
-    site: str,
-    kind: str,
+    run: ImportRun,
     report: ImportReport,
     rejects: RejectsFile,
-    *,
-    salt: str,
-    dry: bool,
 ) -> None:
-    rows = [data for _, data in part]
-    if kind == "plausible":
-        answer = await ask("import-days", site=site, source=kind, rows=rows, dry=dry)
-    else:
-        answer = await ask("import-events", site=site, rows=rows, salt=salt, dry=dry)
+    answer = await ask(
+        "import-days" if run.kind == "plausible" else "import-events",
+        site=run.site,
+        source=run.kind,
+        until=str(run.until),
+        dry=run.dry,
+        salt=run.salt,
+        rows=[data for _, data in part],
+    )
     report.stored += answer["stored"]
     report.repeated += answer["repeated"]
     for index, reason in answer["dropped"]:
@@ -172,6 +201,8 @@ async def _send(
 
 def print_import(report: ImportReport, rejects: RejectsFile, *, dry: bool) -> None:
     """A short account on the terminal."""
+    for note in report.notes:
+        print(note)
     taken = "would be taken" if dry else "taken"
     print(f"{report.read} {report.unit}: {report.stored} {taken}, {report.repeated} known already")
     for reason, count in report.left_out.most_common():

@@ -16,7 +16,7 @@ from shared.ingest import erasure
 from shared.jobs.job_table import JOBS, find_job
 from shared.jobs.scheduler import run_job
 from shared.runtime.build import Runtime
-from shared.runtime.import_commands import import_days, import_events
+from shared.runtime.import_commands import find_import_span, import_days, import_events
 from shared.store import outbox
 from shared.store.models import ApiKey, Member, OutboxMessage, OutboxState
 
@@ -199,6 +199,7 @@ COMMANDS: dict[str, Command] = {
     "retry-dead": retry_dead,
     "status": show_status,
     "coverage-store": store_coverage,
+    "import-span": find_import_span,
     "import-events": import_events,
     "import-days": import_days,
     "export": export_person,

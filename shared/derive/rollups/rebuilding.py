@@ -16,7 +16,7 @@ from shared.errors import Conflict
 from shared.event_catalogue import CLICK, PAGE_VIEW
 from shared.guard.retention import refuse_purged_day
 from shared.store.event_tables import run_in_session, tables_of
-from shared.store.models import Event, Feedback, ImportedDay, PageView, Rollup, VisitorDay
+from shared.store.models import EVENT_ROWS, Event, Feedback, ImportedDay, PageView, Rollup, VisitorDay
 
 CHUNK = 1000
 
@@ -49,8 +49,10 @@ async def rebuild(session: AsyncSession, site: str, day: date) -> None:
 
 
 async def _refuse_imported_day(session: AsyncSession, site: str, day: date) -> None:
-    imported = select(ImportedDay.source).where(ImportedDay.site == site, ImportedDay.local_day == day).limit(1)
-    source = (await session.execute(imported)).scalar_one_or_none()
+    imported = select(ImportedDay.source).where(
+        ImportedDay.site == site, ImportedDay.local_day == day, ImportedDay.part != EVENT_ROWS
+    )
+    source = (await session.execute(imported.limit(1))).scalar_one_or_none()
     if source is not None:
         raise Conflict(f"The counters of {day} were imported from {source}; there are no rows to count them from.")
 

@@ -6,12 +6,13 @@ Files are read row by row into what is sent to the running process, where `Impor
 from shared.ingest.imports.csv_events import read_csv_events
 from shared.ingest.imports.plausible_export import read_plausible
 from shared.ingest.imports.rows import DayCounts, Found, ImportedEvent, Rejected
-from shared.ingest.imports.taking import ImportIntake
+from shared.ingest.imports.taking import Import, ImportIntake
 from shared.ingest.imports.umami_export import read_umami
 
 __all__ = [
     "DayCounts",
     "Found",
+    "Import",
     "ImportIntake",
     "ImportedEvent",
     "Rejected",

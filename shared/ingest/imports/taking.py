@@ -20,21 +20,31 @@ from shared.derive.rollups import KnownKeys, Tally, hour_of
 from shared.errors import FieldProblem
 from shared.event_catalogue import DECLARED, UNDECLARED
 from shared.identifiers import keyed_hash
-from shared.ingest.custom_room import CustomRoom, with_clean_name
+from shared.ingest.custom_room import with_clean_name
 from shared.ingest.event_fields import AHEAD, Received, TrackEvent, check_event, make_row
 from shared.ingest.event_groups import store_alone
+from shared.ingest.imports.imported_days import (
+    days_of_counters,
+    days_with_events,
+    first_own_day,
+    is_new,
+    mark_event_days,
+)
+from shared.ingest.imports.imported_names import ImportedNames
 from shared.ingest.intake_meter import IntakeMeter, Receipt
 from shared.store.database import Store
-from shared.store.dialect import insert_if_new
-from shared.store.models import Event, ImportedDay, Rollup
+from shared.store.models import Event, ImportedDay
 
 OLDER = "older than retention.event_days"
 AHEAD_OF_US = "ahead of the clock"
-TOO_MANY_NAMES = "too many names that the catalogue of events does not know"
+TOO_MANY_NAMES = "too many names of one day that the catalogue of events does not know"
+LATER = "later than the last day of this import"
 DAY_IMPORTED = "the counters of this day were imported"
 OWN_DATA = "this day has events of its own"
+NOT_OVER = "this day is not over yet"
 MEASURES = frozenset({"visitor_day", "page_view", "event", "page", "source", "engaged_ms"})
 KEY_CHARACTERS = 1000
+ONE_DAY = timedelta(days=1)
 
 
 @dataclass
@@ -49,36 +59,56 @@ class Taken:
         return {"stored": self.stored, "repeated": self.repeated, "dropped": [list(one) for one in self.dropped]}
 
 
+@dataclass(frozen=True)
+class Span:
+    """Up to which day an import goes without counting twice, and the first day that was counted here."""
+
+    until: date
+    first_own_day: date | None
+
+
+@dataclass(frozen=True)
+class Import:
+    """What a call belongs to: the product that the rows came from, the last day to take, and the salt of visitors."""
+
+    site: SiteSettings
+    source: str
+    until: date
+    dry: bool
+    salt: bytes = b""
+
+
 class ImportIntake:
     """The way in for rows of an import; with `dry` nothing is changed and the answer says what would be."""
 
-    def __init__(
-        self, settings: Settings, clock: Clock, store: Store, meter: IntakeMeter, custom: CustomRoom, key: bytes
-    ) -> None:
+    def __init__(self, settings: Settings, clock: Clock, store: Store, meter: IntakeMeter, key: bytes) -> None:
         self._settings = settings
         self._clock = clock
         self._store = store
         self._meter = meter
-        self._custom = custom
         self._key = key
 
-    async def take_events(
-        self, site: SiteSettings, sent: Sequence[Mapping[str, Any]], salt: bytes, *, dry: bool
-    ) -> Taken:
+    async def find_span(self, site: SiteSettings) -> Span:
+        """Days that are over and come before the first one with events of its own."""
+        today = local_day(self._clock.now(), site.zone)
+        async with self._store.read() as session:
+            first = await first_own_day(session, site.key)
+        return Span(min(first or today, today) - ONE_DAY, first)
+
+    async def take_events(self, of: Import, sent: Sequence[Mapping[str, Any]]) -> Taken:
         """Events as `/track` names their fields, with `at`, and `user` for the visitor."""
         taken = Taken()
-        good = self._check(site, sent, taken, dry=dry)
-        rows = {index: self._make_row(site, event, sent[index].get("user"), salt) for index, event in good.items()}
-        if dry:
-            await self._look(site, rows, taken)
+        good = self._check(of, sent, taken)
+        rows = {index: self._make_row(of, event, sent[index].get("user")) for index, event in good.items()}
+        if of.dry:
+            await self._look(of, rows, taken)
             return taken
 
         async def unit(session: AsyncSession) -> int:
-            imported = await _imported_days(session, site.key, {row["local_day"] for row in rows.values()})
-            kept = _without_days(rows, imported, taken)
-            return await store_alone(session, site.key, list(kept.values())) if kept else 0
+            kept = await self._sift(session, of, rows, taken)
+            return await store_alone(session, of.site.key, kept) if kept else 0
 
-        with Receipt(self._meter, site.key, len(sent)) as receipt:
+        with Receipt(self._meter, of.site.key, len(sent)) as receipt:
             before = list(taken.dropped)
             taken.stored = await self._store.writer.run(_restoring(taken, before, unit))
             taken.repeated = len(sent) - len(taken.dropped) - taken.stored
@@ -86,28 +116,17 @@ class ImportIntake:
             receipt.drop("import", len(taken.dropped))
         return taken
 
-    def _check(
-        self, site: SiteSettings, sent: Sequence[Mapping[str, Any]], taken: Taken, *, dry: bool
-    ) -> dict[int, TrackEvent]:
+    def _check(self, of: Import, sent: Sequence[Mapping[str, Any]], taken: Taken) -> dict[int, TrackEvent]:
         good: dict[int, TrackEvent] = {}
-        undeclared: dict[int, TrackEvent] = {}
         for index, raw in enumerate(sent):
-            found = self._check_one(site, raw)
+            found = self._check_one(of, raw)
             if isinstance(found, str):
                 taken.dropped.append((index, found))
-                continue
-            if self._settings.event_catalogue.judge(found) is UNDECLARED:
-                found = undeclared[index] = with_clean_name(found, self._settings.event_catalogue)
-            good[index] = found
-        if undeclared and not dry:
-            refused = {id(event) for event in self._custom.refuse_too_many(site, list(undeclared.values()))}
-            for index, event in undeclared.items():
-                if id(event) in refused:
-                    del good[index]
-                    taken.dropped.append((index, TOO_MANY_NAMES))
+            else:
+                good[index] = found
         return good
 
-    def _check_one(self, site: SiteSettings, raw: Mapping[str, Any]) -> TrackEvent | str:
+    def _check_one(self, of: Import, raw: Mapping[str, Any]) -> TrackEvent | str:
         """The event, or why it is left out."""
         checked = check_event({key: value for key, value in raw.items() if key != "user"}, self._settings.limits)
         if isinstance(checked, FieldProblem):
@@ -115,69 +134,111 @@ class ImportIntake:
         judgement = self._settings.event_catalogue.judge(checked)
         if judgement is not DECLARED and judgement is not UNDECLARED:
             return f"{judgement.field}: {judgement.problem}"
-        now = self._clock.now()
         occurred = _moment_of(checked)
-        if occurred is None or occurred > now + AHEAD:
-            return AHEAD_OF_US if occurred is not None else "at: is missing"
-        if local_day(occurred, site.zone) < self._oldest_day(site, now):
-            return OLDER
-        return checked
+        if occurred is None:
+            return "at: is missing"
+        if problem := self._day_problem(of, occurred):
+            return problem
+        return checked if judgement is DECLARED else with_clean_name(checked, self._settings.event_catalogue)
+
+    def _day_problem(self, of: Import, occurred: datetime) -> str | None:
+        now = self._clock.now()
+        if occurred > now + AHEAD:
+            return AHEAD_OF_US
+        day = local_day(occurred, of.site.zone)
+        if day > of.until:
+            return LATER
+        return OLDER if day < self._oldest_day(of.site, now) else None
 
     def _oldest_day(self, site: SiteSettings, now: datetime) -> date:
         """What is older would be removed at once, and then be counted again by the next import of the same file."""
         days = self._settings.retention.event_days
         return local_day(now, site.zone) - timedelta(days=days - 1) if days else date.min
 
-    def _make_row(self, site: SiteSettings, event: TrackEvent, user: Any, salt: bytes) -> dict[str, Any]:
+    def _make_row(self, of: Import, event: TrackEvent, user: Any) -> dict[str, Any]:
         """As of any event, but with the time it has; ids are hashed with our key, as they may be made of the row."""
         occurred = _moment_of(event) or self._clock.now()
 
         def visitor_on(day: date) -> str | None:
-            return keyed_hash(salt, "imported", site.key, day.isoformat(), user) if isinstance(user, str) else None
+            if not isinstance(user, str):
+                return None
+            return keyed_hash(of.salt, "imported", of.site.key, day.isoformat(), user)
 
-        received = Received(site, occurred, occurred.date(), occurred, occurred, None, visitor_on, with_key=True)
+        received = Received(of.site, occurred, occurred.date(), occurred, occurred, None, visitor_on, with_key=True)
         row = make_row(msgspec.structs.replace(event, at=None), received, self._settings)
         return {**row, "event_id": keyed_hash(self._key, "imported event", event.id), "received_at": self._clock.now()}
 
-    async def _look(self, site: SiteSettings, rows: Mapping[int, dict[str, Any]], taken: Taken) -> None:
+    async def _sift(
+        self, session: AsyncSession, of: Import, rows: Mapping[int, dict[str, Any]], taken: Taken
+    ) -> list[dict[str, Any]]:
+        """Those of the rows that may be stored. Unless it is dry their days and names are noted in the unit."""
+        site, limits = of.site, self._settings.limits
+        days = {row["local_day"] for row in rows.values()}
+        counters = await days_of_counters(session, site.key, days)
+        names = ImportedNames(site.key, self._settings.event_catalogue, limits.custom_names, limits.properties)
+        await names.load(session, days)
+        kept = []
+        for index, row in rows.items():
+            if row["local_day"] in counters:
+                taken.dropped.append((index, DAY_IMPORTED))
+            elif not names.has_room(row):
+                taken.dropped.append((index, TOO_MANY_NAMES))
+            else:
+                kept.append(row)
+        if not of.dry:
+            now = self._clock.now()
+            over = {row["local_day"] for row in kept if row["local_day"] < local_day(now, site.zone)}
+            await mark_event_days(session, site.key, of.source, over, now)
+            await names.count(session, kept)
+        return kept
+
+    async def _look(self, of: Import, rows: Mapping[int, dict[str, Any]], taken: Taken) -> None:
         """What a real run would do with these rows."""
         async with self._store.read() as session:
-            imported = await _imported_days(session, site.key, {row["local_day"] for row in rows.values()})
-            kept = _without_days(rows, imported, taken)
-            ids = {row["event_id"] for row in kept.values()}
-            known = select(func.count()).select_from(Event).where(Event.site == site.key, col(Event.event_id).in_(ids))
-            stored_before = int((await session.execute(known)).scalar_one()) if ids else 0
-        taken.stored = len(ids) - stored_before
+            kept = await self._sift(session, of, rows, taken)
+            ids = {row["event_id"] for row in kept}
+            known = select(func.count()).select_from(Event).where(Event.site == of.site.key)
+            stored_before = await session.execute(known.where(col(Event.event_id).in_(ids)))
+        taken.stored = len(ids) - int(stored_before.scalar_one())
         taken.repeated = len(kept) - taken.stored
 
-    async def take_days(
-        self, site: SiteSettings, source: str, sent: Sequence[Mapping[str, Any]], *, dry: bool
-    ) -> Taken:
+    async def take_days(self, of: Import, sent: Sequence[Mapping[str, Any]]) -> Taken:
         """Counters of whole days, each `{"part", "day", "cells": [[measure, key, count, total], …]}`."""
-        if dry:
+        if of.dry:
             async with self._store.read() as session:
-                return await self._take_days(session, site, source, sent, dry=True)
-        return await self._store.writer.run(lambda session: self._take_days(session, site, source, sent, dry=False))
+                return await self._take_days(session, of, sent)
+        return await self._store.writer.run(lambda session: self._take_days(session, of, sent))
 
-    async def _take_days(
-        self, session: AsyncSession, site: SiteSettings, source: str, sent: Sequence[Mapping[str, Any]], *, dry: bool
-    ) -> Taken:
+    async def _take_days(self, session: AsyncSession, of: Import, sent: Sequence[Mapping[str, Any]]) -> Taken:
+        site, now = of.site, self._clock.now()
         taken, tally = Taken(), Tally(site.key)
-        first = await _first_own_day(session, site.key)
-        today, now = local_day(self._clock.now(), site.zone), self._clock.now()
-        for index, counts in enumerate(sent):
-            day = date.fromisoformat(str(counts["day"]))
-            mark = ImportedDay(site=site.key, local_day=day, source=source, part=str(counts["part"]), imported_at=now)
-            if day >= min(first or today, today):
-                taken.dropped.append((index, OWN_DATA if day < today else AHEAD_OF_US))
-            elif not await _is_new(session, mark, dry=dry):
+        days = [date.fromisoformat(str(counts["day"])) for counts in sent]
+        own = await days_with_events(session, site.key, set(days))
+        for index, (day, counts) in enumerate(zip(days, sent, strict=True)):
+            mark = ImportedDay(
+                site=site.key, local_day=day, source=of.source, part=str(counts["part"]), imported_at=now
+            )
+            if problem := _problem_of_day(day, local_day(now, site.zone), of.until, own):
+                taken.dropped.append((index, problem))
+            elif not await is_new(session, mark, dry=of.dry):
                 taken.repeated += 1
             else:
                 taken.stored += 1
                 _add_cells(tally, day, site.zone, counts["cells"])
-        if not dry:
+        if not of.dry:
             await tally.store(session, KnownKeys())
         return taken
+
+
+def _problem_of_day(day: date, today: date, until: date, own: set[date]) -> str | None:
+    """Why the counters of a day are not taken."""
+    if day > today:
+        return AHEAD_OF_US
+    if day == today:
+        return NOT_OVER
+    if day > until:
+        return LATER
+    return OWN_DATA if day in own else None
 
 
 def _moment_of(event: TrackEvent) -> datetime | None:
@@ -197,38 +258,6 @@ def _restoring(
         return int(await unit(session))
 
     return run
-
-
-async def _imported_days(session: AsyncSession, site: str, days: set[date]) -> set[date]:
-    query = select(col(ImportedDay.local_day)).where(ImportedDay.site == site, col(ImportedDay.local_day).in_(days))
-    return set((await session.execute(query.distinct())).scalars())
-
-
-def _without_days(rows: Mapping[int, dict[str, Any]], imported: set[date], taken: Taken) -> dict[int, dict[str, Any]]:
-    taken.dropped += [(index, DAY_IMPORTED) for index, row in rows.items() if row["local_day"] in imported]
-    return {index: row for index, row in rows.items() if row["local_day"] not in imported}
-
-
-async def _first_own_day(session: AsyncSession, site: str) -> date | None:
-    """The first day with events that were counted here, not imported as counters."""
-    imported = select(col(ImportedDay.local_day)).where(ImportedDay.site == site)
-    own = select(func.min(Rollup.local_day)).where(
-        Rollup.site == site, Rollup.measure == "event", col(Rollup.local_day).not_in(imported)
-    )
-    return (await session.execute(own)).scalar_one_or_none()
-
-
-async def _is_new(session: AsyncSession, mark: ImportedDay, *, dry: bool) -> bool:
-    """Whether this part of the day was not imported before; marks it unless `dry`."""
-    if not dry:
-        return await insert_if_new(session, mark)
-    same = select(ImportedDay.site).where(
-        ImportedDay.site == mark.site,
-        ImportedDay.local_day == mark.local_day,
-        ImportedDay.source == mark.source,
-        ImportedDay.part == mark.part,
-    )
-    return (await session.execute(same)).first() is None
 
 
 def _add_cells(tally: Tally, day: date, zone: str, cells: Sequence[Sequence[Any]]) -> None:

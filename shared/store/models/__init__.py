@@ -4,7 +4,7 @@ from shared.store.models.access import ApiKey, AuditEntry, Member, RateWindow, S
 from shared.store.models.alerts import Alert, AlertState
 from shared.store.models.base import Erasure
 from shared.store.models.events import Event, PageView, Rollup, VisitorDay
-from shared.store.models.external_events import ExternalEvent, ImportedDay
+from shared.store.models.external_events import EVENT_ROWS, ExternalEvent, ImportedDay
 from shared.store.models.feedback import Feedback, FeedbackStatus, Quote
 from shared.store.models.outbox import OutboxMessage, OutboxState
 from shared.store.models.people import AppliedErasure, Identity, Person, Platform, Suppression, UsageDay
@@ -12,6 +12,7 @@ from shared.store.models.prompts import Prompt, PromptState
 from shared.store.models.running import DueReport, JobRun, Lease, ReadMark, Spend, StandingMessage, StateValue
 
 __all__ = [
+    "EVENT_ROWS",
     "Alert",
     "AlertState",
     "ApiKey",

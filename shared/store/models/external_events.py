@@ -37,14 +37,17 @@ class ExternalEvent(SQLModel, table=True):
     times_told: int = 1
 
 
+EVENT_ROWS = "events"  # as `part`: the day came as rows of events, which are here and can be counted again
+
+
 class ImportedDay(SQLModel, table=True):
-    """A day whose counters came, in part or whole, from another product: they have no raw rows here."""
+    """A day that came, in part or whole, from another product; only as `EVENT_ROWS` it has raw rows here."""
 
     __tablename__ = "imported_day"
     erasure: ClassVar = Erasure.KEEP
 
     site: str = Field(primary_key=True)
     local_day: date = Field(primary_key=True, sa_type=Day)
-    source: str = Field(primary_key=True)  # plausible
-    part: str = Field(primary_key=True)  # imported_visitors, imported_pages …
+    source: str = Field(primary_key=True)  # plausible, umami, csv
+    part: str = Field(primary_key=True)  # imported_visitors, imported_pages …, or `EVENT_ROWS`
     imported_at: datetime = utc_field()

@@ -3,7 +3,6 @@
 import csv
 import json
 import tracemalloc
-import zipfile
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,61 +15,16 @@ from shared.config import Settings
 from shared.errors import InvalidInput
 from shared.ingest.imports.rows import Source, read_rows
 from shared.runtime import Runtime, build_runtime
-from shared.runtime.importing import Export, ImportReport, RejectsFile, read_export, run_import
-from shared.runtime.operator_commands import OperatorContext, run_command
-from shared.store.models import Event, ImportedDay, Rollup
+from shared.runtime.importing import Export, read_export
+from shared.store.models import ImportedDay
 from tests.conftest import make_settings
-
-UMAMI = "website_id,session_id,event_id,created_at,url_path,url_query,referrer_domain,page_title,event_type,event_name"
+from tests.shared.runtime.import_stage import events, rejected, rollups, take, write_plausible, write_umami
 
 
 @pytest.fixture
 async def runtime(settings: Settings, clock: ManualClock) -> AsyncIterator[Runtime]:
     async with build_runtime(settings, clock) as built:
         yield built
-
-
-async def take(
-    runtime: Runtime,
-    kind: str,
-    path: Path,
-    mapping: dict[str, str] | None = None,
-    *,
-    dry: bool = False,
-    website: str | None = None,
-) -> ImportReport:
-    async def ask(command: str, **arguments: Any) -> Any:
-        sent = json.loads(json.dumps(arguments))  # as through the socket
-        return json.loads(json.dumps(await run_command(OperatorContext(runtime), command, sent)))
-
-    rejects = RejectsFile(path.parent / "rejects.csv")
-    try:
-        found = read_export(Export(kind, path, mapping or {}, website), runtime.settings.limits, lambda _: None)
-        return await run_import(ask, found, "docs", kind, rejects, dry=dry)
-    finally:
-        rejects.close()
-
-
-def rejected(path: Path) -> list[list[str]]:
-    with (path.parent / "rejects.csv").open(newline="", encoding="utf-8") as handle:
-        return list(csv.reader(handle))[1:]
-
-
-async def events(runtime: Runtime) -> list[Event]:
-    async with runtime.store.read() as session:
-        return list((await session.execute(select(Event).order_by(Event.id))).scalars())  # type: ignore[arg-type]
-
-
-async def rollups(runtime: Runtime) -> dict[tuple[str, str, str], tuple[int, float]]:
-    async with runtime.store.read() as session:
-        rows = (await session.execute(select(Rollup).where(Rollup.site == "docs"))).scalars()
-        return {(str(row.local_day), row.measure, row.key): (row.count, row.total) for row in rows}
-
-
-def write_umami(folder: Path, *rows: str) -> Path:
-    path = folder / "website_event.csv"
-    path.write_text("\n".join([UMAMI, *rows]) + "\n", encoding="utf-8")
-    return path
 
 
 async def test_umami_rows_become_events_of_their_time_and_a_second_run_adds_nothing(
@@ -245,25 +199,6 @@ async def test_a_mapping_to_an_unknown_column_is_refused(runtime: Runtime, tmp_p
     path.write_text("a\n1\n")
     with pytest.raises(InvalidInput, match="no column wrong"):
         await take(runtime, "csv", path, {"wrong": "a"})
-
-
-def write_plausible(folder: Path) -> Path:
-    path = folder / "export.zip"
-    files = {
-        "imported_visitors_20260101_20260102.csv": "date,visitors,pageviews,bounces,visits,visit_duration\n"
-        "2026-01-01,10,25,3,11,600\n2026-01-02,4,8,1,4,100\n2026-01-01,1,1,1,1,1\n",
-        "imported_pages_20260101_20260102.csv": "date,hostname,page,visits,visitors,pageviews,total_time_on_page\n"
-        "2026-01-01,docs.example,/intro?x=1,9,9,20,60\n2026-01-01,docs.example,/b,2,2,5,30\n",
-        "imported_sources_20260101_20260102.csv": "date,source,referrer,pageviews,visitors\n"
-        "2026-01-01,Google,google.com/search?q=1,12,6\n2026-01-01,Direct / None,,3,2\n",
-        "imported_custom_events_20260101_20260102.csv": "date,name,link_url,path,visitors,events\n"
-        "2026-01-01,Signup,,,2,3\n2026-01-01,to ada@example.com,,,1,1\n2026-01-02,Signup,,,x,y\n",
-        "imported_devices_20260101_20260102.csv": "date,device,visitors\n2026-01-01,Mobile,3\n",
-    }
-    with zipfile.ZipFile(path, "w") as archive:
-        for name, text in files.items():
-            archive.writestr(name, text)
-    return path
 
 
 async def test_plausible_days_become_counters_once(runtime: Runtime, tmp_path: Path) -> None:
