@@ -51,6 +51,14 @@ async def test_server_client_is_stored_once_whatever_happens_on_the_way(warroom:
     assert len(await rows_after(warroom, before)) == len(events)
 
 
+@pytest.mark.parametrize(("library", "sent"), [("segment", 40), ("posthog", 14)])
+async def test_the_largest_batches_of_a_library_are_stored(warroom: WarroomProcess, library: str, sent: int) -> None:
+    key, before = await make_key(warroom, "docs", "events:write"), await last_row(warroom)
+    await run([*client_program("large_batches.py"), library, warroom.base_url, key])
+    events = await rows_after(warroom, before)
+    assert [event.name for event in events] == ["large"] * sent
+
+
 async def test_openpanel_sdk_tries_again_after_a_refusal(warroom: WarroomProcess) -> None:
     program, key = client_program("openpanel_node.mjs"), await make_key(warroom, "docs", "events:write")
     before = await last_row(warroom)
