@@ -82,7 +82,7 @@ class EventGroups:
         if not group:  # they may be tried again
             group.extend(self._take_some())
         self._known.hold_days(self._store.writer.steps_know_until)
-        return store_together(self._tables, group, self._known)
+        return store_together(self._tables, group, self._known, alone=True)
 
     def _take_some(self) -> list[_Waiting]:
         taken: list[_Waiting] = []
@@ -125,7 +125,9 @@ async def store_alone(session: AsyncSession, site: str, rows: Sequence[Row]) -> 
     return waiting.new
 
 
-def store_together(tables: EventTables, group: Sequence[_Waiting], known: KnownKeys) -> Steps[None]:
+def store_together(
+    tables: EventTables, group: Sequence[_Waiting], known: KnownKeys, *, alone: bool = False
+) -> Steps[None]:
     """Inserts the rows whose id is new and counts them; of an id sent twice the first row is kept."""
     by_site: dict[str, dict[str, tuple[_Waiting, Row]]] = {}
     for waiting in group:
@@ -134,6 +136,7 @@ def store_together(tables: EventTables, group: Sequence[_Waiting], known: KnownK
         for row in waiting.rows:
             owned.setdefault(row["event_id"], (waiting, row))
     for site, owned in sorted(by_site.items()):
-        fresh = yield from storing_steps(tables, site, [row for _, row in owned.values()], known)
+        rows = [row for _, row in owned.values()]
+        fresh = yield from storing_steps(tables, site, rows, known, alone=alone and len(by_site) == 1)
         for row in fresh:
             owned[row["event_id"]][0].new += 1

@@ -106,8 +106,7 @@ class PostgresWriter(Announcer):
     async def _step(self, make: Callable[[], Steps[Result]]) -> Result:
         connection, driver = await self._connection()
         try:
-            async with driver.transaction():
-                result = await run_on_driver(driver, make())
+            result = await run_on_driver(driver, make())
         except BaseException:
             await connection.invalidate()  # whatever state it is in, nobody is to get it
             await connection.close()

@@ -146,11 +146,7 @@ def count_visitor_days(
 
     A user whom servers name is none: what a server does for somebody is no visit of the site.
     """
-    found: dict[tuple[date, str], list[EventRow]] = {}
-    for row in rows:
-        if row["visitor"] is not None and row["visitor"][0] != MARK:
-            found.setdefault((row["local_day"], row["visitor"]), []).append(row)
-    days = [_make_day(tally.site, *place, events) for place, events in sorted(found.items())]
+    days = _visitor_days(tally.site, rows)
     if known is not None:
         days = known.without_old(tally.site, days)
     made, converted = yield from tables.add_days(tally.site, days)
@@ -165,7 +161,7 @@ def count_visitor_days(
 def _visitor_days(site: str, rows: Iterable[EventRow]) -> list[dict[str, Any]]:
     found: dict[tuple[date, str], list[EventRow]] = {}
     for row in rows:
-        if row["visitor"] is not None:
+        if row["visitor"] is not None and row["visitor"][0] != MARK:
             found.setdefault((row["local_day"], row["visitor"]), []).append(row)
     return [_make_day(site, *place, events) for place, events in sorted(found.items())]
 

@@ -1,5 +1,6 @@
 """How PostgreSQL stores and counts events: one array a column, one statement a table, rows in the order of
-their keys, so that replicas never deadlock."""
+their keys, so that replicas never deadlock. Usual events take one statement altogether: each one more is a way to the
+server and back."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
@@ -7,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Dialect
 
-from shared.store.event_tables.statements import Columns, Row, Steps
+from shared.store.event_tables.statements import RARE, Columns, Row, Steps, Whole, all_plain
 from shared.store.models import Event, PageView, Rollup, VisitorDay
 
 
@@ -30,6 +31,20 @@ class PostgresTables:
         self._add_days = _insert(self._days, self._days.key, "DO NOTHING RETURNING local_day, visitor")
         counts = "count = rollup.count + excluded.count, total = rollup.total + excluded.total"
         self._add_rollups = _insert(self._rollups, self._rollups.key, f"DO UPDATE SET {counts}")
+        self._plain_events = Columns(Event, dialect, without=("id", *RARE))
+        self._whole = _whole(self._plain_events, self._views, self._days, self._rollups, counts)
+
+    def store_at_once(
+        self, site: str, events: Sequence[Row], views: Sequence[Row], days: Sequence[Row], rollups: Sequence[Row]
+    ) -> Whole | None:
+        """Events with the views and visitor-days they may begin and what else they count; None when one is not plain.
+
+        Answers with a row, or with none when one of the events was there already.
+        """
+        if not all_plain(events):
+            return None
+        parts = ((self._plain_events, events), (self._views, views), (self._days, days), (self._rollups, rollups))
+        return Whole(self._whole, [site, *(array for columns, rows in parts for array in _arrays(columns, rows))])
 
     def insert_events(self, _site: str, rows: Sequence[Row]) -> Steps[list[Row]]:
         """The rows whose id was not there yet; ids within `rows` differ."""
@@ -101,5 +116,28 @@ def _insert(columns: Columns, unique: str, conflict: str, *, sort: bool = True) 
     )
 
 
+def _whole(events: Columns, views: Columns, days: Columns, rollups: Columns, counts: str) -> str:
+    """What the steps of `shared/derive/rollups` do for events without clicks and conversions."""
+    place = 2  # after the site
+    given = {}
+    for columns in (events, views, days, rollups):
+        arrays = ", ".join(f"${at}::{columns.types[name]}[]" for at, name in enumerate(columns.names, start=place))
+        given[columns] = f"unnest({arrays}) AS given ({columns.listed})"
+        place += len(columns.names)
+    begun = "INSERT INTO {0.table} ({0.listed}) SELECT * FROM {1} ORDER BY {0.key} ON CONFLICT DO NOTHING"
+    counted = "SELECT $1, '{0}', hour, local_day, '', count(*), 0 FROM {1} GROUP BY hour, local_day"
+    return (
+        f"WITH fresh_view AS ({begun.format(views, given[views])} RETURNING hour, local_day),"  # noqa: S608
+        f" fresh_day AS ({begun.format(days, given[days])} RETURNING hour, local_day),"
+        f" moved AS (INSERT INTO rollup ({rollups.listed}) SELECT {rollups.listed} FROM"
+        f" (SELECT * FROM {given[rollups]} UNION ALL {counted.format('marked_view', 'fresh_view')}"
+        f" UNION ALL {counted.format('visitor_day', 'fresh_day')}) AS added ({rollups.listed}) ORDER BY {rollups.key}"
+        f" ON CONFLICT ({rollups.key}) DO UPDATE SET {counts})"
+        f" INSERT INTO event ({events.listed}) SELECT * FROM {given[events]} RETURNING 1"
+    )
+
+
 def _arrays(columns: Columns, rows: Sequence[Row]) -> list[list[Any]]:
+    if not rows:
+        return [[]] * len(columns.names)
     return [list(values) for values in zip(*map(columns.values, rows), strict=True)]

@@ -8,18 +8,15 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime
 from functools import lru_cache
 from itertools import chain
-from operator import itemgetter
 from typing import Any, TypeVar
 
 from sqlalchemy import Dialect
 
-from shared.store.event_tables.statements import STATEMENTS, Columns, Row, Steps
+from shared.store.event_tables.statements import RARE, STATEMENTS, Columns, Row, Steps, all_plain
 from shared.store.models import Event, PageView, Rollup, VisitorDay
 
 MOST_AT_ONCE = 128
 ANY_NUMBER = 32
-# NULL in nearly all events, so that they are left out when none of a group has one.
-RARE = ("person_id", "target", "sequence", "step", "steps", "experiment", "variant", "goal", "value_cents", "currency")
 Item = TypeVar("Item")
 
 
@@ -29,15 +26,13 @@ class SqliteTables:
     def __init__(self, dialect: Dialect) -> None:
         self._events = Columns(Event, dialect, without=("id",))
         self._plain_events = Columns(Event, dialect, without=("id", *RARE))
-        self._rare = itemgetter(*RARE)
         self._views = Columns(PageView, dialect)
         self._days = Columns(VisitorDay, dialect)
         self._rollups = Columns(Rollup, dialect)
 
     def insert_events(self, _site: str, rows: Sequence[Row]) -> Steps[list[Row]]:
         """The rows whose id was not there yet; ids within `rows` differ."""
-        nothing = (None,) * len(RARE)
-        columns = self._plain_events if all([self._rare(row) == nothing for row in rows]) else self._events
+        columns = self._plain_events if all_plain(rows) else self._events
         place = columns.place("event_id")
         encoded = [columns.values(row) for row in rows]
         made = yield from _insert(columns, encoded, "ON CONFLICT DO NOTHING")

@@ -3,15 +3,15 @@
 A statement that has no rows to give answers with one: how many rows it changed (not on PostgreSQL, where a
 statement says RETURNING).
 
-SQLite runs all steps of a unit in one hop to the thread of the writing connection, PostgreSQL awaits each
-on its connection, and a session runs them in the unit that it belongs to.
+SQLite runs all steps of a unit at once, PostgreSQL awaits each on its connection, and a session runs them in the
+unit that it belongs to.
 """
 
 import sqlite3
 from collections.abc import Callable, Generator, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from sqlalchemy import Boolean, Dialect, Table, TypeDecorator
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -23,6 +23,22 @@ Row = Mapping[str, Any]  # values by column
 Rows = Sequence[Sequence[Any]]
 Statement = tuple[str, Sequence[Any]]
 Steps = Generator[Statement, Rows, Result]
+# NULL in nearly all events, so that they are left out when none of a group has one.
+RARE = ("person_id", "target", "sequence", "step", "steps", "experiment", "variant", "goal", "value_cents", "currency")
+NOTHING_RARE = (None,) * len(RARE)
+UNIQUE_VIOLATION = "23505"
+THERE_ALREADY: Rows = ()  # the answer to a `Whole` that changed nothing
+_rare = itemgetter(*RARE)
+
+
+class Whole(NamedTuple):
+    """A statement that is a unit by itself, on PostgreSQL and as the first step only.
+
+    Its rows are the answer; none when something of it was there already, and then it changed nothing.
+    """
+
+    text: str
+    values: Sequence[Any]
 
 
 def run_on_connection(connection: sqlite3.Connection, steps: Steps[Result]) -> Result:
@@ -38,9 +54,30 @@ def run_on_connection(connection: sqlite3.Connection, steps: Steps[Result]) -> R
 
 
 async def run_on_driver(connection: Any, steps: Steps[Result]) -> Result:
-    """Step after step on a connection of asyncpg."""
+    """A unit of steps on a connection of asyncpg."""
     try:
-        text, values = next(steps)
+        statement = next(steps)
+        if isinstance(statement, Whole):
+            statement = steps.send(await _run_whole(connection, statement))
+    except StopIteration as end:
+        result: Result = end.value
+        return result
+    async with connection.transaction():
+        return await _run_rest(connection, steps, *statement)
+
+
+async def _run_whole(connection: Any, statement: Whole) -> Rows:
+    try:
+        rows: Rows = await connection.fetch(statement.text, *statement.values)
+        return rows
+    except Exception as error:
+        if getattr(error, "sqlstate", None) == UNIQUE_VIOLATION:
+            return THERE_ALREADY
+        raise
+
+
+async def _run_rest(connection: Any, steps: Steps[Result], text: str, values: Sequence[Any]) -> Result:
+    try:
         while True:
             text, values = steps.send(await connection.fetch(text, *values))
     except StopIteration as end:
@@ -59,6 +96,11 @@ async def run_in_session(session: AsyncSession, steps: Steps[Result]) -> Result:
     except StopIteration as end:
         result: Result = end.value
         return result
+
+
+def all_plain(rows: Sequence[Row]) -> bool:
+    """Whether no event has one of the rare columns."""
+    return all([_rare(row) == NOTHING_RARE for row in rows])
 
 
 class Columns:
