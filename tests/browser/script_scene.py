@@ -38,6 +38,13 @@ async def visit(page: Page, site: RecordingSite, path: str) -> None:
     await page.evaluate(SETTLED)
 
 
+async def settle(page: Page) -> None:
+    """Waits for two frames, however long they take, and for what observers and listeners say about them."""
+    await page.evaluate(
+        "new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(() => setTimeout(done, 150))))"
+    )
+
+
 async def leave(page: Page, site: RecordingSite) -> None:
     await page.goto(site.address + "/blank")
 

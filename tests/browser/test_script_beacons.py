@@ -13,7 +13,15 @@ from shared.ingest.event_fields import TrackEvent, find_problem
 from shared.ingest.track_body import read_body
 from tests.browser.conftest import PageFactory, problems_of
 from tests.browser.recording_site import POLICY, RecordingSite, make_page
-from tests.browser.script_scene import hide, leave, leave_and_hear, props_of, requests_of, visit
+from tests.browser.script_scene import (
+    hide,
+    leave,
+    leave_and_hear,
+    props_of,
+    requests_of,
+    settle,
+    visit,
+)
 from tests.browser.script_scene import other_site as other_site
 from tests.browser.script_scene import site as site
 from tests.conftest import SITES
@@ -90,7 +98,7 @@ async def test_plain_string_needs_no_preflight(
     page = await browser_page_factory()
     log = requests_of(page)
     await visit(page, site, "/page")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave(page, site)
     await other_site.wait_until(lambda: bool(other_site.named("engagement")))
     assert {request.method for request in log if request.url.startswith(other_site.address)} <= {"POST"}
@@ -188,7 +196,7 @@ async def test_lost_beacons_are_counted_in_the_next(browser_page_factory: PageFa
     await visit(page, site, "/page")
     await page.keyboard.press("Tab")
     await page.evaluate("delete navigator.sendBeacon")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     assert props_of(site, "engagement")[0] == {"unsent": 1}
     assert site.named("page_view") == []
@@ -246,7 +254,7 @@ async def test_ids_are_good_for_the_collector(browser_page_factory: PageFactory,
     await visit(page, site, "/page")
     await page.click("button")
     await page.evaluate("warroom('copied', {lines: 3, language: 'js', first: true})")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     assert len({event["id"] for event in site.events}) == len(site.events)
     settings = load_settings({"WARROOM_CONFIG_FILE": os.devnull}, None, sites=SITES)

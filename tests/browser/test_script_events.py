@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import PageFactory, problems_of
 from tests.browser.recording_site import POLICY, RecordingSite, make_page
-from tests.browser.script_scene import leave_and_hear, props_of, visit
+from tests.browser.script_scene import leave_and_hear, props_of, settle, visit
 from tests.browser.script_scene import site as site
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -28,7 +28,7 @@ async def test_event_has_the_agreed_shape(browser_page_factory: PageFactory, sit
     await page.click("button")
     await page.evaluate("warroom('copied', {lines: 3, language: 'js', first: true})")
     await page.evaluate("warroom('conversion', {goal: 'signup', value_cents: 900, currency: 'EUR'})")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     click, goal = site.named("click")[0], site.named("conversion")[0]
     assert (click["target"], click["marked"], click["page"]) == ("try", True, "/page")
@@ -64,7 +64,7 @@ async def test_click_has_a_place_and_an_element_that_stays(
     await page.focus("#menu a")
     await page.keyboard.press("Enter")
     await page.mouse.click(300, 260, button="right")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     first, second, third = props_of(site, "click")
     assert first["element"] == "#menu>ul>li:nth-of-type(2)>a"
@@ -82,7 +82,7 @@ async def test_right_to_left_and_zoomed_page_count_from_the_left(
     page = await browser_page_factory(viewport={"width": 800, "height": 400})
     await visit(page, site, "/page")
     await page.mouse.click(200, 100)
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     click = props_of(site, "click")[0]
     assert abs(click["x"] - 250) <= 1
@@ -104,7 +104,7 @@ async def test_links_elsewhere_are_counted_with_every_button(
         await page.click(f"#{name}", force=True)
     await page.evaluate("dispatchEvent.call(out, new MouseEvent('auxclick', {button: 1, bubbles: true}))")
     await page.evaluate("dispatchEvent.call(out, new MouseEvent('auxclick', {button: 2, bubbles: true}))")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     assert [event["target"] for event in site.named("outbound_click")] == ["elsewhere.example"] * 2
     assert problems_of(page) == []
@@ -121,7 +121,7 @@ async def test_goal_and_variant_are_told_by_attribute(browser_page_factory: Page
     page = await browser_page_factory()
     await visit(page, site, "/page")
     await page.click("button")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     goal = site.named("conversion")[0]
     assert (goal["goal"], goal["value_cents"], goal["currency"]) == ("signup", 1900, "EUR")
@@ -143,7 +143,7 @@ async def test_steps_are_told_when_they_are_on_screen_and_once(
     await visit(page, site, "/page")
     for top in (0, 400, 0, 400):
         await page.evaluate(f"scrollTo(0, {top})")
-        await page.wait_for_timeout(150)
+        await settle(page)
     await page.evaluate("document.querySelector('[data-warroom-step]').dataset.warroomDone = ''")
     await leave_and_hear(page, site)
     steps = [
@@ -188,7 +188,7 @@ async def test_short_page_is_seen_whole(browser_page_factory: PageFactory, site:
     site.pages["/page"] = make_page()
     page = await browser_page_factory()
     await visit(page, site, "/page")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     assert site.named("engagement")[0]["scroll_percent"] == 100
 
@@ -229,7 +229,7 @@ async def test_extras_tell_of_code_files_and_search(browser_page_factory: PageFa
     await page.keyboard.press("Enter")
     await page.fill("#other", "a secret")
     await page.keyboard.press("Enter")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     assert [copy["element"] for copy in props_of(site, "code_copy")] == ["#block>div", "#code>code"]
     assert [event["target"] for event in site.named("file_download")] == ["/files/guide.pdf", "name.txt"]
@@ -244,7 +244,7 @@ async def test_search_is_silent_unless_it_is_switched_on(
     await visit(page, site, "/page")
     await page.fill("#search", "install")
     await page.keyboard.press("Enter")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     assert site.named("site_search") == []
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.browser.conftest import PageFactory, problems_of
 from tests.browser.recording_site import PROMPT, RecordingSite, make_page
-from tests.browser.script_scene import leave, leave_and_hear, requests_of, visit
+from tests.browser.script_scene import leave, leave_and_hear, requests_of, settle, visit
 from tests.browser.script_scene import site as site
 
 pytestmark = pytest.mark.browser
@@ -87,7 +87,7 @@ async def test_driven_browser_counts_only_where_it_is_allowed(
     page = await browser_page_factory()
     await visit(page, site, "/page")
     assert await page.evaluate("navigator.webdriver") is True
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave(page, site)
     if is_allowed:
         await site.wait_until(lambda: bool(site.beacons))
@@ -124,7 +124,7 @@ async def test_own_mistakes_are_not_the_errors_of_the_page(
     await visit(page, site, "/page")
     await page.evaluate("Element.prototype.closest = () => { throw new Error('ours'); }; undefined")
     await page.click("#press")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     assert site.named("script_error") == []
 
@@ -137,7 +137,7 @@ async def test_page_without_questions_fetches_only_the_script(
     page = await browser_page_factory()
     log = requests_of(page)
     await visit(page, site, "/page")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     assert {request.url.rsplit("/", 1)[1] for request in log} <= {"page", "warroom.js", "track", "blank", "data:,"}
 

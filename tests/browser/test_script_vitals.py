@@ -7,7 +7,7 @@ from playwright.async_api import Page
 
 from tests.browser.conftest import PageFactory
 from tests.browser.recording_site import POLICY, RecordingSite, make_page
-from tests.browser.script_scene import hide, leave_and_hear, props_of, show, visit, vitals_of
+from tests.browser.script_scene import hide, leave_and_hear, props_of, settle, show, visit, vitals_of
 from tests.browser.script_scene import site as site
 
 pytestmark = [pytest.mark.browser, pytest.mark.asyncio(loop_scope="session")]
@@ -52,7 +52,7 @@ async def test_calm_page_has_no_shift_and_no_slow_press(browser_page_factory: Pa
     site.pages["/page"] = make_page()
     page = await browser_page_factory()
     await visit(page, site, "/page")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     assert vitals_of(site)["CLS"] == {"metric": "CLS", "value": 0}
     assert "INP" not in vitals_of(site)
@@ -107,7 +107,7 @@ async def test_vitals_are_told_at_the_first_hiding_only(browser_page_factory: Pa
     site.pages["/page"] = make_page(PAGE)
     page = await browser_page_factory()
     await visit(page, site, "/page")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await hide(page)
     await site.wait_until(lambda: bool(site.named("web_vital")))
     told = len(site.named("web_vital"))
@@ -129,7 +129,7 @@ async def test_errors_of_the_page_are_five_and_the_rest_a_number(
         "for (let i = 0; i < 1000; i += 1) dispatchEvent(new ErrorEvent('error', "
         "{message: 'Error: number ' + i % 10, filename: location.href + '#part', lineno: 7}));"
     )
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     errors = props_of(site, "script_error")
     assert [error["count"] for error in errors] == [100, 100, 100, 100, 600]
