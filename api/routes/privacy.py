@@ -37,7 +37,7 @@ class PersonRequest(BaseModel):
     site: SiteKey | None = None
     person: ConsentedId | None = None
     platform: Literal["web", "discord", "x", "user"] | None = None  # user: whom the site's servers name
-    external_id: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    external_id: Annotated[str, Field(min_length=1, max_length=1000)] | None = None
 
 
 class ExportedPerson(RootModel[dict[str, list[dict[str, Any]]]]):

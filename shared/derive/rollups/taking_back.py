@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete, or_
+from sqlalchemy import ColumnElement, and_, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
@@ -61,20 +61,26 @@ async def _remove_visitor_days(session: AsyncSession, tally: Tally, day: date, o
 
 
 async def _remove_views(session: AsyncSession, tally: Tally, day: date, owner: Owner, shared: set[str]) -> None:
-    """A user whom servers name has none of their own: what their libraries send belongs to no view."""
-    theirs: list[ColumnElement[bool]] = [col(PageView.view).in_(sorted(shared))]
+    """One statement for each kind, so that each finds its index: with both in one, SQLite looks at all of a site's.
+
+    A user whom servers name has none of their own: what their libraries send belongs to no view.
+    """
+    kinds: list[ColumnElement[bool]] = []
+    if shared:
+        kinds.append(col(PageView.view).in_(sorted(shared)))
     if owner.person_id is not None:
-        theirs.append(and_(col(PageView.person_id) == owner.person_id, col(PageView.local_day) == day))
-    removed = await session.execute(
-        delete(PageView)
-        .where(col(PageView.site) == tally.site, or_(*theirs))
-        .returning(col(PageView.hour), col(PageView.local_day), col(PageView.clicked))
-        .execution_options(synchronize_session=False)
-    )
-    for hour, its_day, clicked in removed.all():
-        tally.add("marked_view", hour, its_day)
-        if clicked:
-            tally.add("clicked_view", hour, its_day)
+        kinds.append(and_(col(PageView.person_id) == owner.person_id, col(PageView.local_day) == day))
+    for theirs in kinds:
+        removed = await session.execute(
+            delete(PageView)
+            .where(col(PageView.site) == tally.site, theirs)
+            .returning(col(PageView.hour), col(PageView.local_day), col(PageView.clicked))
+            .execution_options(synchronize_session=False)
+        )
+        for hour, its_day, clicked in removed.all():
+            tally.add("marked_view", hour, its_day)
+            if clicked:
+                tally.add("clicked_view", hour, its_day)
 
 
 async def events_in_shared_views(

@@ -7,12 +7,14 @@ seen, or only half of, and erases again. Until it has, the process is not ready 
 import asyncio
 import logging
 import secrets
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any
+from functools import partial
+from typing import Any, cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
@@ -36,6 +38,7 @@ LOG_ACTOR = "erase log"  # on record for an erasure that was applied again
 RETENTION_ACTOR = "system"
 UNKNOWN = "erase:unknown"  # the bucket of a limit
 HOUR_SECONDS = 3600
+ROWS_AT_ONCE = 1000
 TIMES_AN_HOUR = 5  # that one unknown identity is taken
 
 
@@ -182,24 +185,25 @@ class Eraser:
         )
 
     async def _remove_events(self, owner: Owner) -> int:
-        """Day after day; the events of others in the same views are looked up outside the units."""
+        """Day after day; which events, and those of others in the same views, are looked up outside the units."""
         removed = 0
         async with self._store.read() as session:
             days = await _days_of(session, owner)
-        for (site, day), views in sorted(days.items()):
+        for (site, day), found in sorted(days.items()):
             async with self._store.read() as session:
-                shared = await events_in_shared_views(session, site, day, owner, views)
-            removed += await self._remove_day(owner, site, day, shared)
+                shared = await events_in_shared_views(session, site, day, owner, found.views)
+            removed += await self._remove_day(owner, site, day, found.ids, shared)
         return removed
 
-    async def _remove_day(self, owner: Owner, site: str, day: date, shared: Sequence[dict[str, Any]]) -> int:
-        removed, more_left = 0, True
-        while more_left:
-            count, more_left = await self._store.writer.run(
-                lambda session: units.remove_events(session, owner, site, day, self._events_at_once, shared)
-            )
-            removed += count
-        return removed
+    async def _remove_day(
+        self, owner: Owner, site: str, day: date, ids: Sequence[int], shared: Sequence[dict[str, Any]]
+    ) -> int:
+        """The visits go in the unit of the last events, so that no cut leaves them behind."""
+        removed, parts = 0, [ids[at : at + self._events_at_once] for at in range(0, len(ids), self._events_at_once)]
+        for part in parts[:-1]:
+            removed += await self._store.writer.run(partial(units.remove_events, owner=owner, site=site, ids=part))
+        last = partial(units.remove_last_events, owner=owner, site=site, day=day, ids=parts[-1], shared=shared)
+        return removed + await self._store.writer.run(last)
 
     async def _append(self, entries: Sequence[LogEntry]) -> None:
         if not entries:
@@ -229,10 +233,22 @@ class Eraser:
         return contents.entries
 
 
-async def _days_of(session: AsyncSession, owner: Owner) -> dict[tuple[str, date], set[str]]:
-    """The days with events of somebody, and the views of each."""
-    query = select(col(Event.site), col(Event.local_day), col(Event.view)).where(owner.owns(Event))
-    days: dict[tuple[str, date], set[str]] = defaultdict(set)
-    for site, day, view in (await session.execute(query.distinct())).all():
-        days[site, day].update([view] if view else [])
+@dataclass
+class _Day:
+    """The events of somebody on a day of a site, and their views."""
+
+    ids: "array[int]" = field(default_factory=lambda: array("q"))
+    views: set[str] = field(default_factory=set)
+
+
+async def _days_of(session: AsyncSession, owner: Owner) -> dict[tuple[str, date], _Day]:
+    """All days with events of somebody, by one walk through the index of owners.
+
+    A query for one day would take the index of days on SQLite, and so read what everybody did on it.
+    """
+    query = select(col(Event.id), col(Event.site), col(Event.local_day), col(Event.view)).where(owner.owns(Event))
+    days: dict[tuple[str, date], _Day] = defaultdict(_Day)
+    async for number, site, day, view in await session.stream(query.execution_options(yield_per=ROWS_AT_ONCE)):
+        days[site, day].ids.append(cast(int, number))
+        days[site, day].views.update([view] if view else [])
     return days

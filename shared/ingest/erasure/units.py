@@ -68,26 +68,24 @@ async def silence(session: AsyncSession, key: bytes, person_id: str, now: dateti
     return removed, posts
 
 
-async def remove_events(
-    session: AsyncSession, owner: Owner, site: str, day: date, most: int, shared: Sequence[dict[str, Any]]
-) -> tuple[int, bool]:
-    """Up to `most` events of somebody's day with their counts: how many, and whether more are left.
-
-    The visits go in the unit of the last events, so that no cut leaves them behind.
-    """
+async def remove_events(session: AsyncSession, *, owner: Owner, site: str, ids: Sequence[int]) -> int:
+    """Some events of somebody with their counts: how many there still were."""
     if owner.person_id is not None:
         await lock_person(session, owner.person_id)
-    same = (owner.owns(Event), col(Event.site) == site, col(Event.local_day) == day)
-    some = select(col(Event.id)).where(*same).order_by(col(Event.id)).limit(most + 1)
-    ids = list((await session.execute(some)).scalars())
     columns = list(Event.__table__.columns)  # type: ignore[attr-defined]
-    gone = delete(Event).where(col(Event.id).in_(ids[:most])).returning(*columns)
+    gone = delete(Event).where(col(Event.id).in_(ids)).returning(*columns)
     rows = [dict(row) for row in (await session.execute(_plain(gone))).mappings()]
     await uncount_events(session, site, rows)
-    more_left = len(ids) > most
-    if not more_left:
-        await uncount_visits(session, site, day, owner, shared)
-    return len(rows), more_left
+    return len(rows)
+
+
+async def remove_last_events(
+    session: AsyncSession, *, owner: Owner, site: str, day: date, ids: Sequence[int], shared: Sequence[dict[str, Any]]
+) -> int:
+    """The same, and the visits of that day with them."""
+    removed = await remove_events(session, owner=owner, site=site, ids=ids)
+    await uncount_visits(session, site, day, owner, shared)
+    return removed
 
 
 async def remove_person(
