@@ -19,6 +19,8 @@ class Event(SQLModel, table=True):
         UniqueConstraint("site", "event_id"),
         Index("ix_event_site_day", "site", "local_day"),
         Index("ix_event_person_id", "person_id", **where_set("person_id")),
+        # Only of users whom servers name, some 28 bytes each: an index of all visitors would cost every event as much,
+        # and a walk through the days on which a user was seen would read what everybody did on them.
         Index("ix_event_user", "visitor", **where_marked("visitor")),
     )
     erasure: ClassVar = Erasure.DELETE
