@@ -86,7 +86,12 @@ class Export:
         """Characters to read, at least about."""
         with sources_in(self.path) as sources:
             size = sum(source.size for source in sources)
-        return 2 * size if self.kind == "umami" and self.website is None else size  # it is looked through before
+        return 2 * size if self._is_read_twice else size
+
+    @property
+    def _is_read_twice(self) -> bool:
+        """Looked through before for websites, or for days that do not stand together."""
+        return self.kind == "plausible" or (self.kind == "umami" and self.website is None)
 
 
 def read_export(export: Export, limits: LimitSettings, progress: Callable[[int], None]) -> Iterator[Found]:

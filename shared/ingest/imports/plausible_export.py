@@ -1,24 +1,28 @@
 """Plausible's CSV export: sums of whole days, without visitors. They become counters of days that have no rows here.
 
 An export is a zip or a folder of `imported_visitors…csv`, `imported_pages…csv` and so on, each sorted by date.
+Where one is not, a day is given when its last row was read, as a day is taken only once.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from datetime import date
 from pathlib import Path
 from typing import Any
 
 from shared.config import LimitSettings
-from shared.event_catalogue import PAGE_VIEW
+from shared.event_catalogue import FILE_DOWNLOAD, OUTBOUND_CLICK, PAGE_VIEW
 from shared.ingest.custom_room import UNNAMED
 from shared.ingest.event_fields import clean_page
 from shared.ingest.event_properties import clean_name
 from shared.ingest.imports.rows import DayCounts, Found, Progress, Rejected, Row, Source, read_rows, sources_in
 from shared.ingest.protocols.foreign import host_of, text_of
+from shared.ingest.protocols.plausible import DOWNLOAD, OUTBOUND
 
 PART = re.compile(r"(imported_[a-z_]+?)(?:_\d{8}_\d{8})?\.csv", re.IGNORECASE)
 LARGEST_COUNT = 10**12
+SAME_AS = {OUTBOUND: OUTBOUND_CLICK, DOWNLOAD: FILE_DOWNLOAD}  # as events of its script are called here
 Reader = Callable[[DayCounts, Mapping[str, Any], LimitSettings], None]
 
 
@@ -31,32 +35,35 @@ def read_plausible(path: Path, limits: LimitSettings, progress: Progress) -> Ite
             if part in READERS:
                 yield from _read_part(source, part, limits, progress)
             else:
-                progress(source.size)
+                progress(2 * source.size)  # others are read twice
                 yield Rejected(source.name, 0, "nothing of this file is kept")
 
 
 def _read_part(source: Source, part: str, limits: LimitSettings, progress: Progress) -> Iterator[Found]:
-    """Rows of one day stand together, so no more than a day is in memory; of a day without a good row none comes."""
-    counts: DayCounts | None = None
-    newest = ""
+    """A sorted file has one day in memory at a time; of a day without a good row none comes."""
+    left = Counter(day for row in read_rows(source, progress) if (day := _day_of(row)[0]))
+    open_days: dict[str, DayCounts] = {}
     for row in read_rows(source, progress):
         day, problem = _day_of(row)
-        if problem is None and (counts is None or day != counts.day):
-            if day < newest:
-                problem = "the days are not in order"
-            else:
-                if counts is not None and counts.cells:
-                    yield counts
-                counts, newest = DayCounts(source.name, row.line, part, day), day
-        if problem is None and counts is not None:
-            try:
-                READERS[part](counts, row.values, limits)
-            except (KeyError, ValueError) as error:
-                problem = f"{str(error).strip(chr(39))}: missing or no number"
+        if problem is None:
+            counts = open_days.setdefault(day, DayCounts(source.name, row.line, part, day))
+            problem = _add_row(counts, row, limits)
         if problem is not None:
             yield Rejected(row.file, row.line, problem)
-    if counts is not None and counts.cells:
-        yield counts
+        left[day] -= 1
+        if day and not left[day]:
+            counts = open_days.pop(day)
+            if counts.cells:
+                yield counts
+
+
+def _add_row(counts: DayCounts, row: Row, limits: LimitSettings) -> str | None:
+    """Adds a row to its day; what is wrong with it when it cannot be."""
+    try:
+        READERS[counts.part](counts, row.values, limits)
+    except (KeyError, ValueError) as error:
+        return f"{str(error).strip(chr(39))}: missing or no number"
+    return None
 
 
 def _day_of(row: Row) -> tuple[str, str | None]:
@@ -96,7 +103,7 @@ def _custom_events(counts: DayCounts, values: Mapping[str, Any], limits: LimitSe
     name = text_of(values["name"], limits.name_characters)
     if name is None:
         raise KeyError("name")
-    counts.add("event", clean_name(name) or UNNAMED, _number(values, "events"))
+    counts.add("event", SAME_AS.get(name) or clean_name(name) or UNNAMED, _number(values, "events"))
 
 
 def _number(values: Mapping[str, Any], name: str, default: int | None = None) -> int:

@@ -71,7 +71,9 @@ def write_plausible(folder: Path) -> Path:
         "imported_sources_20260101_20260102.csv": "date,source,referrer,pageviews,visitors\n"
         "2026-01-01,Google,google.com/search?q=1,12,6\n2026-01-01,Direct / None,,3,2\n",
         "imported_custom_events_20260101_20260102.csv": "date,name,link_url,path,visitors,events\n"
-        "2026-01-01,Signup,,,2,3\n2026-01-01,to ada@example.com,,,1,1\n2026-01-02,Signup,,,x,y\n",
+        "2026-01-01,Signup,,,2,3\n2026-01-01,to ada@example.com,,,1,1\n2026-01-02,Signup,,,x,y\n"
+        "2026-01-01,Outbound Link: Click,https://elsewhere.example,,1,2\n"
+        "2026-01-01,File Download,https://docs.example/a.pdf,,1,1\n",
         "imported_devices_20260101_20260102.csv": "date,device,visitors\n2026-01-01,Mobile,3\n",
     }
     with zipfile.ZipFile(path, "w") as archive:

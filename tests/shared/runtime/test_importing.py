@@ -119,6 +119,10 @@ async def test_the_progress_ends_where_the_file_does(tmp_path: Path) -> None:
         done: list[int] = []
         assert len(list(read_export(export, limits, done.append))) == 50
         assert sum(done) == export.size
+    done = []
+    plausible = Export("plausible", write_plausible(tmp_path))
+    assert len(list(read_export(plausible, limits, done.append))) == 7
+    assert sum(done) == plausible.size
 
 
 @pytest.mark.parametrize("form", ["lines", "list"])
@@ -209,18 +213,19 @@ async def test_plausible_days_become_counters_once(runtime: Runtime, tmp_path: P
     again = await take(runtime, "plausible", path)
     assert (first.stored, again.stored, again.repeated) == (5, 0, 5)  # not the day whose only row is bad
     found = await rollups(runtime)
-    assert found["2026-01-01", "visitor_day", ""] == (10, 0.0)
-    assert found["2026-01-01", "page_view", ""] == (25, 0.0)
+    assert found["2026-01-01", "visitor_day", ""] == (11, 0.0)  # with the row that stands behind the next day
+    assert found["2026-01-01", "page_view", ""] == (26, 0.0)
     assert found["2026-01-01", "page", "/intro"] == (20, 0.0)
     assert found["2026-01-01", "engaged_ms", ""] == (0, 90_000.0)
     assert found["2026-01-01", "source", "google.com"] == (12, 0.0)
     assert found["2026-01-01", "event", "Signup"] == (3, 0.0)
     assert found["2026-01-01", "event", "to [e-mail removed]"] == (1, 0.0)
+    assert found["2026-01-01", "event", "outbound_click"] == (2, 0.0)  # as the same events of the script
+    assert found["2026-01-01", "event", "file_download"] == (1, 0.0)
     assert found["2026-01-02", "visitor_day", ""] == (4, 0.0)
     assert [file for file, _, _ in rejected(path)] == [
         "imported_custom_events_20260101_20260102.csv",
         "imported_devices_20260101_20260102.csv",
-        "imported_visitors_20260101_20260102.csv",
     ]
     async with runtime.store.read() as session:
         marks = (await session.execute(select(ImportedDay))).scalars()
@@ -237,7 +242,7 @@ async def test_days_with_events_of_their_own_are_left_alone_both_ways(runtime: R
     await take(runtime, "umami", half)
     report = await take(runtime, "plausible", days)
     assert report.left_out["this day has events of its own"] == 1
-    assert (await rollups(runtime))["2026-01-01", "visitor_day", ""] == (10, 0.0)
+    assert (await rollups(runtime))["2026-01-01", "visitor_day", ""] == (11, 0.0)
     write_umami(tmp_path, "w,s1,e2,2026-01-01 10:00:00,/intro,,,,1,")
     late = await take(runtime, "umami", rows)
     assert late.left_out == {"the counters of this day were imported": 1}
