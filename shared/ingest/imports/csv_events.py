@@ -22,15 +22,14 @@ from shared.ingest.imports.rows import (
 from shared.ingest.protocols.foreign import (
     campaign_of,
     clean_props,
-    currency_of,
     milliseconds,
-    minor_units,
     moment_of,
     page_of,
     referrer_of,
     text_of,
     whole_number,
 )
+from shared.ingest.protocols.money import currency_of, minor_units
 from shared.ingest.strict_json import parse_json_fast
 
 TEXTS = ("title", "target")

@@ -9,13 +9,11 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from decimal import ROUND_HALF_UP, Decimal, InvalidOperation
 from itertools import islice
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from shared.config import LimitSettings
-from shared.derive.currencies import exponent_of
 from shared.event_catalogue import CATALOGUE, CONVERSION, EXPOSURE, PAGE_VIEW, SEQUENCE_STEP
 from shared.identifiers import fingerprint
 from shared.ingest.event_fields import TrackEvent
@@ -31,7 +29,6 @@ EXPOSURE_NAMES = frozenset({"experiment viewed", "experiment_viewed", "$experime
 EXPERIMENT_KEYS = ("experiment", "experiment_id", "experimentId", "experiment_name", "experimentName")
 VARIANT_KEYS = ("variant", "variation", "variation_id", "variationId", "variant_id", "variation_name", "variationName")
 MONEY_KEYS = frozenset({"goal", "revenue", "currency", "value_cents"})  # these have fields of their own
-LARGEST_VALUE = 10**12
 LONGEST_TIME_TEXT = 64
 SECONDS_BELOW = 100_000_000_000  # a number under it counts seconds, one above it milliseconds
 TRAIT_CHARACTERS = 64
@@ -142,24 +139,6 @@ def milliseconds(moment: datetime | None, skew: timedelta = timedelta()) -> int 
         return max(0, int((moment + skew).timestamp() * 1000))
     except (OverflowError, ValueError):
         return None
-
-
-def minor_units(amount: Any, currency: str | None) -> int | None:
-    """An amount in units of its currency as a whole number of its smallest one; None when it is no amount."""
-    if isinstance(amount, bool) or not isinstance(amount, int | float | str) or len(str(amount)) > 40:
-        return None
-    try:
-        value = Decimal(str(amount).strip()).scaleb(exponent_of(currency))
-        whole = int(value.quantize(Decimal(1), ROUND_HALF_UP))
-    except (InvalidOperation, ValueError, OverflowError):
-        return None
-    return whole if abs(whole) <= LARGEST_VALUE else None
-
-
-def currency_of(value: Any) -> str | None:
-    """Three capital letters."""
-    found = value.strip().upper() if isinstance(value, str) else ""
-    return found if re.fullmatch(r"[A-Z]{3}", found) else None
 
 
 def page_of(address: Any, most: int) -> str | None:

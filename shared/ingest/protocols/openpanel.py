@@ -14,11 +14,9 @@ from shared.event_catalogue import OUTBOUND_CLICK
 from shared.identifiers import random_uuid
 from shared.ingest.event_fields import TrackEvent
 from shared.ingest.protocols.foreign import (
-    LARGEST_VALUE,
     NOT_AN_EVENT,
     ForeignEvent,
     Parsed,
-    currency_of,
     first_text,
     host_of,
     make_named,
@@ -32,6 +30,7 @@ from shared.ingest.protocols.foreign import (
     user_of,
     whole_number,
 )
+from shared.ingest.protocols.money import LARGEST_VALUE, currency_of
 
 NOT_EVENTS = frozenset({"identify", "increment", "decrement", "group", "assign_group"})
 AHEAD = timedelta(minutes=1)

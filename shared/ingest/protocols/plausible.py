@@ -14,16 +14,15 @@ from shared.identifiers import random_uuid
 from shared.ingest.event_fields import TrackEvent
 from shared.ingest.protocols.foreign import (
     campaign_of,
-    currency_of,
     host_of,
     make_named,
     make_page_view,
-    minor_units,
     page_of,
     referrer_of,
     text_of,
     whole_number,
 )
+from shared.ingest.protocols.money import currency_of, read_money
 from shared.ingest.strict_json import parse_json_mildly
 
 LONG_NAMES = {
@@ -127,8 +126,7 @@ def _props_of(sent: Any, depth: int) -> dict[str, Any]:
 
 def _money_of(revenue: Mapping[str, Any]) -> dict[str, Any]:
     currency = currency_of(revenue.get("currency"))
-    cents = minor_units(revenue.get("amount"), currency)
-    return {"value_cents": cents, "currency": currency} if cents is not None and currency else {}
+    return read_money(revenue, ("amount",), currency) if currency else {}
 
 
 def _link_of(event_id: str, name: str, page: str | None, props: Mapping[str, Any], limits: LimitSettings) -> TrackEvent:

@@ -18,13 +18,11 @@ from shared.ingest.protocols.foreign import (
     NOT_AN_EVENT,
     ForeignEvent,
     Parsed,
-    currency_of,
     first_text,
     id_of,
     make_named,
     make_page_view,
     milliseconds,
-    minor_units,
     moment_of,
     page_of,
     referrer_of,
@@ -33,12 +31,14 @@ from shared.ingest.protocols.foreign import (
     traits_of,
     user_of,
 )
+from shared.ingest.protocols.money import currency_of, read_money
 
 KEY_FIELDS = ("api_key", "token", "$token")
 USER_FIELD = "distinct_id"
 NOT_PROPERTIES = frozenset({*KEY_FIELDS, USER_FIELD})  # some libraries send them among the properties
 TRAIT_EVENTS = frozenset({"$identify", "$set"})
 NO_EVENTS = frozenset({"$groupidentify", "$create_alias", "$merge_dangerously", "$exception", "$opt_in"})
+REVENUE_KEYS = ("revenue", "$revenue")
 SECONDS_OF_A_DAY = 86_400
 
 
@@ -123,9 +123,4 @@ def _variant_of(answer: Any) -> str | None:
 
 
 def _money_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    currency = currency_of(values.get("currency") or values.get("$currency"))
-    for key in ("revenue", "$revenue"):
-        cents = minor_units(values.get(key), currency)
-        if cents is not None:
-            return {"value_cents": cents, "currency": currency}
-    return {}
+    return read_money(values, REVENUE_KEYS, currency_of(values.get("currency") or values.get("$currency")))

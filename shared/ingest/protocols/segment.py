@@ -18,13 +18,11 @@ from shared.ingest.protocols.foreign import (
     ForeignEvent,
     Parsed,
     clean_props,
-    currency_of,
     first_text,
     id_of,
     make_named,
     make_page_view,
     milliseconds,
-    minor_units,
     moment_of,
     page_of,
     referrer_of,
@@ -33,10 +31,46 @@ from shared.ingest.protocols.foreign import (
     traits_of,
     user_of,
 )
+from shared.ingest.protocols.money import currency_of, read_money
 
 TYPES = frozenset({"track", "identify", "page", "screen", "group", "alias"})
 PAGE_FIELDS = frozenset({"path", "url", "title", "referrer", "search", "hash", "keywords", "name", "category"})
-REVENUE_KEYS = ("revenue", "total", "value")  # in the order of Segment's commerce events
+DEFAULT_CURRENCY = "USD"
+REVENUE, NO_MONEY = ("revenue",), ()
+REFUND = "order refunded"
+ORDERS = {"order completed": ("revenue", "total", "value"), REFUND: ("total", "revenue", "value")}
+# The other events of Segment's commerce specification (V2) tell prices and carts: of an order that may still come, or
+# of one that `Order Completed` has told already.
+COMMERCE = frozenset(
+    {
+        "products searched",
+        "product list viewed",
+        "product list filtered",
+        "promotion viewed",
+        "promotion clicked",
+        "product clicked",
+        "product viewed",
+        "product added",
+        "product removed",
+        "product added to wishlist",
+        "product removed from wishlist",
+        "wishlist product added to cart",
+        "product shared",
+        "product reviewed",
+        "cart viewed",
+        "cart shared",
+        "checkout started",
+        "checkout step viewed",
+        "checkout step completed",
+        "payment info entered",
+        "order updated",
+        "order cancelled",
+        "coupon entered",
+        "coupon applied",
+        "coupon denied",
+        "coupon removed",
+    }
+)
 
 
 def parse(raw: Any, kind: str, received_at: datetime, limits: LimitSettings) -> Parsed:
@@ -93,7 +127,7 @@ def _make_event(kind: str, message: Mapping[str, Any], at: int | None, limits: L
     page = _context_page(message)
     address = first_text(values, ("url", "path"), 4000) or page
     return make_named(
-        event_id, name, values, limits, at=at, page=page_of(address, limits.page_characters), **_money_of(values)
+        event_id, name, values, limits, at=at, page=page_of(address, limits.page_characters), **_money_of(name, values)
     )
 
 
@@ -116,11 +150,13 @@ def _context_page(message: Mapping[str, Any]) -> str | None:
     return first_text(page, ("url", "path"), 4000) if isinstance(page, dict) else None
 
 
-def _money_of(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Revenue as Segment's specification names it: `revenue`, or `total` and `value` beside a currency."""
-    currency = currency_of(values.get("currency"))
-    for key in REVENUE_KEYS if currency else REVENUE_KEYS[:1]:
-        cents = minor_units(values.get(key), currency)
-        if cents is not None:
-            return {"value_cents": cents, "currency": currency}
-    return {}
+def _money_of(name: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """What an event earned: its `revenue`; of Segment's commerce events only what an order brought or gave back.
+
+    Without a currency Segment's specification means US dollars.
+    """
+    keys = ORDERS.get(name.lower(), NO_MONEY if name.lower() in COMMERCE else REVENUE)
+    money = read_money(values, keys, currency_of(values.get("currency") or DEFAULT_CURRENCY))
+    if money and name.lower() == REFUND:
+        money["value_cents"] = -abs(money["value_cents"])
+    return money

@@ -13,12 +13,10 @@ from shared.ingest.protocols.foreign import (
     NOT_AN_EVENT,
     ForeignEvent,
     Parsed,
-    currency_of,
     first_text,
     make_named,
     make_page_view,
     milliseconds,
-    minor_units,
     moment_of,
     page_of,
     referrer_of,
@@ -26,6 +24,7 @@ from shared.ingest.protocols.foreign import (
     traits_of,
     user_of,
 )
+from shared.ingest.protocols.money import currency_of, read_money
 
 TYPES = frozenset({"event", "identify", "performance"})
 VITALS = ("lcp", "cls", "inp", "fcp", "ttfb")
@@ -116,8 +115,7 @@ def _make_event(payload: Mapping[str, Any], at: int | None, limits: LimitSetting
 def _money_of(values: Mapping[str, Any]) -> dict[str, Any]:
     """Umami reads revenue from these two properties, and only from both."""
     currency = currency_of(values.get("currency"))
-    cents = minor_units(values.get("revenue"), currency)
-    return {"value_cents": cents, "currency": currency} if currency and cents is not None else {}
+    return read_money(values, ("revenue",), currency) if currency else {}
 
 
 def _make_vitals(payload: Mapping[str, Any], at: int | None, limits: LimitSettings) -> list[TrackEvent]:

@@ -19,11 +19,11 @@ from shared.ingest.protocols.foreign import (
     clean_props,
     make_named,
     milliseconds,
-    minor_units,
     moment_of,
     page_of,
     skew_of,
 )
+from shared.ingest.protocols.money import minor_units
 
 NOW = datetime(2026, 3, 11, 12, tzinfo=UTC)
 LIMITS: LimitSettings = load_settings({"WARROOM_SECRET_KEY": "0" * 64}, None).limits
@@ -54,6 +54,15 @@ def objects(*keys: str) -> st.SearchStrategy[dict[str, Any]]:
         ("1e400", "EUR", None),
         ("", "EUR", None),
         (10**13, "EUR", None),
+        ("$12.50", "USD", 1250),
+        ("-$12.50", "USD", -1250),
+        ("12.50 \u20ac", "EUR", 1250),
+        ("EUR 1,234.50", "EUR", 123450),
+        ("9,99", "EUR", 999),
+        ("1,234", "EUR", None),  # a thousand, or one and a bit
+        ("1.234,50", "EUR", None),
+        ("12.50 apples", "EUR", None),
+        ("--5", "EUR", None),
     ],
 )
 def test_amounts_become_whole_numbers_of_the_smallest_unit(amount: Any, currency: str, expected: int | None) -> None:
@@ -145,6 +154,37 @@ def test_a_page_view_is_valid_whatever_its_sender_calls_its_properties(
     assert said.event.props == expected
     assert find_problem(said.event, LIMITS) is None
     assert Catalogue().judge(said.event) is DECLARED
+
+
+ORDER = {"order_id": "o1", "value": 18.99, "total": 30, "revenue": 25, "currency": "EUR"}
+
+
+@pytest.mark.parametrize(
+    ("event", "properties", "expected"),
+    [
+        ("Product Viewed", ORDER, None),
+        ("Checkout Started", ORDER, None),
+        ("Order Cancelled", ORDER, None),
+        ("Order Completed", ORDER, (2500, "EUR")),
+        ("order completed", {"total": "30.00", "currency": "EUR"}, (3000, "EUR")),
+        ("Order Refunded", ORDER, (-3000, "EUR")),
+        ("Order Refunded", {"total": -30, "currency": "EUR"}, (-3000, "EUR")),
+        ("Subscribed", {"revenue": "$12.50"}, (1250, "USD")),
+        ("Subscribed", {"revenue": 500, "currency": "JPY"}, (500, "JPY")),
+        ("Subscribed", {"total": 5, "value": 5, "currency": "EUR"}, None),
+    ],
+)
+def test_of_segments_commerce_only_orders_and_refunds_are_conversions(
+    event: str, properties: dict[str, Any], expected: tuple[int, str] | None
+) -> None:
+    [said] = segment.parse({"event": event, "properties": properties, "userId": "u"}, "track", NOW, LIMITS).events
+    if expected is None:
+        assert (said.event.name, said.event.value_cents) == (event, None)
+        assert said.event.props.items() >= {k: v for k, v in properties.items() if k != "currency"}.items()
+    else:
+        assert (said.event.name, said.event.goal) == ("conversion", event)
+        assert (said.event.value_cents, said.event.currency) == expected
+    assert find_problem(said.event, LIMITS) is None
 
 
 def test_fingerprint_is_that_of_prometheus() -> None:
