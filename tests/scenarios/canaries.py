@@ -33,6 +33,7 @@ TRACES = (
     COOKIE,
     "canarykey",
 )
+READER = "reader-0123456789"  # a consented id, by which they are handed what is stored about them
 PAGE = "/canary-page"  # may stay: the search must find it, or it would find nothing at all
 URL = f"https://docs.example{PAGE}?{QUERY}={MAIL}&token=1#{FRAGMENT}"
 REFERRER = f"https://news.example/list?{REFERRED}=1#{FRAGMENT}"
@@ -66,6 +67,9 @@ def own_bodies() -> Iterator[tuple[str, Any]]:
     said = {"text": WORDS, "page": URL, "score": 1, "scale": "1-5", **OWN}
     yield "/feedback", {"site": "docs", "id": "canary-5", **said}
     yield "/api/feedback", {"site": "docs", "id": "canary-6", **said, "text": WORDS * 3}
+    agreed = {"site": "docs", "person": READER, "language": "en", "zone": "UTC"}
+    yield "/track", {**agreed, **OWN, "events": [{"id": "canary-7", "name": "page_view", **event, "props": OWN}]}
+    yield "/feedback", {**agreed, "id": "canary-8", **said}
     yield "/prompts/canary/dismiss", {"site": "docs", "person": "nobody-0123456789", "how": "later", **OWN}
     yield "/api/v1/privacy/export", {"site": "docs", "person": "nobody-0123456789", **OWN}
 

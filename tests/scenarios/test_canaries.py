@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from tests.conftest import NOON
 from tests.postgres_server import PostgresServer
-from tests.scenarios.canaries import MAIL, PAGE, TRACES, Answers, find_traces, search_folders, send_everything
+from tests.scenarios.canaries import MAIL, PAGE, READER, TRACES, Answers, find_traces, search_folders, send_everything
 from tests.scenarios.load import WITHOUT_LIMITS
 from tests.scenarios.warroom_process import WarroomProcess, running_warroom
 
@@ -57,14 +57,17 @@ def of_answers(answers: Answers) -> dict[str, set[str]]:
 
 
 async def of_exports(warroom: WarroomProcess) -> dict[str, set[str]]:
-    """Numbers for Prometheus, report and status of the operator, and what the user is handed whom servers name."""
+    """Numbers for Prometheus, report and status of the operator, and what people are handed about themselves."""
     async with warroom.http.get("/metrics") as answer:
         texts = {"/metrics": await answer.text()}
     for command in ("privacy-report", "status"):
         texts[command] = json.dumps(await warroom.operator(command))
     user = {"platform": "user", "external_id": f"docs/{MAIL}"}
-    texts["export"] = json.dumps(await warroom.operator("export", **user))
-    assert PAGE in texts["export"]
+    texts["export of a user"] = json.dumps(await warroom.operator("export", **user))
+    async with warroom.http.post("/api/v1/privacy/export", json={"site": "docs", "person": READER}) as answer:
+        texts["export of a reader"] = await answer.text()
+        assert len((await answer.json())["feedback"]) == 1
+    assert all(PAGE in told for name, told in texts.items() if name.startswith("export"))
     assert await warroom.operator("erase", **user) == "erased"  # what it writes to the log is searched as well
     return {name: traces for name, text in texts.items() if (traces := find_traces(text.encode()))}
 
