@@ -15,7 +15,10 @@ from shared.clock import local_day
 from shared.config import LimitSettings, Settings, SiteSettings
 from shared.errors import FieldProblem
 from shared.event_catalogue import CATALOGUE
-from shared.ingest.event_properties import clean_properties
+from shared.guard.redaction import redact
+from shared.guard.request_traces import ADDRESS_MARKER, is_address
+from shared.identifiers import random_uuid
+from shared.ingest.event_properties import ORDINARY, clean_free_text, clean_label, clean_properties
 
 Identifier = Annotated[str, msgspec.Meta(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$(?!\n)")]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
@@ -24,8 +27,13 @@ AHEAD = timedelta(minutes=10)
 BEHIND = timedelta(days=7)
 BEHIND_WITH_KEY = timedelta(days=400)
 LINK_ELSEWHERE = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}", re.IGNORECASE)
+SCHEME = re.compile(r"(mailto|tel|sms|data|javascript|blob):", re.IGNORECASE)
+HOST = re.compile(r"[a-z0-9._:-]+")
+TAIL = re.compile(r"[?#]")
+NOT_OF_AN_ID = re.compile(r"[^A-Za-z0-9_.-]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-PLAIN_PATH = re.compile(r"/(?![/\\])[^?#\\\s\x00-\x1f\x7f]*")  # nothing to clean
+DOTS_OF_AN_ADDRESS = 3
+PLAIN_PATH = re.compile(r"/(?![/\\])[^?#@%\\\s\x00-\x1f\x7f]*")  # nothing to clean
 
 
 class TrackEvent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -162,28 +170,28 @@ def make_row(event: TrackEvent, received: Received, settings: Settings) -> dict[
         visitor = received.visitor_on(day)
     return {
         "site": received.site.key,
-        "event_id": event.id,
+        "event_id": event.id if "." not in event.id and ":" not in event.id else clean_id(event.id),
         "name": event.name,
         "received_at": received.now,
         "occurred_at": occurred,
         "local_day": day,
         "visitor": visitor,
         "person_id": None,
-        "view": event.view,
+        "view": event.view and clean_view(event.view),
         "page": clean_page(event.page, limits.page_characters),
-        "title": _cut(event.title, limits.string_characters),
+        "title": clean_title(event.title, limits.string_characters),
         "referrer": clean_referrer(event.referrer),
         "marked": event.marked,
         "target": clean_target(event.target, limits.string_characters),
         "engaged_ms": event.engaged_ms,
         "scroll_percent": event.scroll_percent,
-        "sequence": event.sequence,
+        "sequence": event.sequence and clean_label(event.sequence),
         "step": event.step,
         "steps": event.steps,
         "done": event.done,
-        "experiment": event.experiment,
-        "variant": event.variant,
-        "goal": event.goal,
+        "experiment": event.experiment and clean_label(event.experiment),
+        "variant": event.variant and clean_label(event.variant),
+        "goal": event.goal and clean_label(event.goal),
         "value_cents": event.value_cents,
         "currency": event.currency,
         "props": clean_properties(event.name, event.props, settings.event_catalogue),
@@ -203,28 +211,39 @@ def repair_time(at: int | None, now: datetime, *, with_key: bool) -> datetime:
 
 
 def clean_page(page: str | None, characters: int) -> str | None:
-    """The path of an address: no scheme, host, login, query or fragment."""
+    """The path of an address: no scheme, host, login, query or fragment, and no e-mail address in it."""
     if page is None or PLAIN_PATH.fullmatch(page):
         return page and page[:characters]
-    path = re.split(r"[?#]", CONTROL.sub("", page), maxsplit=1)[0].strip()
+    path = TAIL.split(CONTROL.sub("", page), 1)[0].strip()
     if re.match(r"^(?:[a-z][a-z0-9+.-]*:)?//", path, re.IGNORECASE):
         path = path.split("//", 1)[1]
         path = "/" + path.split("/", 1)[1] if "/" in path else "/"
     elif re.match(r"^[a-z][a-z0-9+.-]*:", path, re.IGNORECASE):
         return "/"
     path = path.replace("\\", "/")
-    return ("/" + path.lstrip("/"))[:characters]
+    return _without_mail("/" + path.lstrip("/"))[:characters]
 
 
-def clean_referrer(referrer: str | None) -> str | None:
-    """Only the host of a referrer."""
+def _without_mail(path: str) -> str:
+    """Numbers in paths are chapters and versions; only what has an @ is looked at."""
+    if "@" in path or "%40" in path:
+        found = redact(path.replace("%40", "@"))
+        return found.text if "email" in found.counts else path
+    return path
+
+
+def clean_referrer(referrer: str | None, instead_of_address: str | None = None) -> str | None:
+    """Only the host of a referrer, and none that is the address of a computer."""
     if not referrer:
         return None
     try:
         host = urlsplit(referrer if "//" in referrer else f"//{referrer}").hostname
     except ValueError:
         return None
-    return host.removeprefix("www.")[:253] if host and re.fullmatch(r"[a-z0-9._:-]+", host) else None
+    if not host or not HOST.fullmatch(host):
+        return instead_of_address if host and is_address(host) else None
+    is_name = host[-1].isalpha() and ":" not in host
+    return host.removeprefix("www.")[:253] if is_name or not is_address(host) else instead_of_address
 
 
 def clean_target(target: str | None, characters: int) -> str | None:
@@ -233,13 +252,28 @@ def clean_target(target: str | None, characters: int) -> str | None:
         return None
     target = CONTROL.sub("", target).strip()
     if LINK_ELSEWHERE.match(target):
-        return clean_referrer(target.replace("\\", "/"))
-    if scheme := re.match(r"^(mailto|tel|sms|data|javascript|blob):", target, re.IGNORECASE):
+        return clean_referrer(target.replace("\\", "/"), ADDRESS_MARKER)
+    if scheme := SCHEME.match(target):
         return scheme[1].lower()
-    return re.split(r"[?#]", target, maxsplit=1)[0][:characters]
+    return clean_free_text(TAIL.split(target, 1)[0])[:characters]
 
 
-def _cut(text: str | None, characters: int) -> str | None:
-    if text is None or text.isprintable():
-        return text and text[:characters]
-    return CONTROL.sub(" ", text)[:characters]
+def clean_title(title: str | None, characters: int) -> str | None:
+    """The title without what could name a person; cleaned before it is cut, for half an address is not recognised."""
+    if title is None or title in ORDINARY:
+        return title and title[:characters]
+    return clean_free_text(title if title.isprintable() else CONTROL.sub(" ", title))[:characters]
+
+
+def clean_id(event_id: str) -> str:
+    """An id is random; the address of a computer is none, so it gives way to one."""
+    if ":" not in event_id and event_id.count(".") < DOTS_OF_AN_ADDRESS:
+        return event_id
+    return event_id if clean_free_text(event_id) == event_id else random_uuid()
+
+
+def clean_view(view: str) -> str | None:
+    """A view's id is random as well; what else a sender makes of it is free text."""
+    if NOT_OF_AN_ID.search(view) is None and ("." not in view or view.count(".") < DOTS_OF_AN_ADDRESS):
+        return view
+    return clean_free_text(view) or None

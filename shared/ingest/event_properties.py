@@ -1,4 +1,8 @@
-"""Cleans the properties of an event: free text loses personal data, secrets, and the queries of addresses."""
+"""Cleans what senders write: free text loses personal data, secrets, and what requests carry (queries, addresses).
+
+Most texts are ordinary and come again and again (titles, goals, elements), and this runs for every event: texts in
+which nothing was found are remembered, so that they cost one look. What holds anything is never remembered.
+"""
 
 import re
 from collections.abc import Mapping
@@ -7,11 +11,9 @@ from ipaddress import ip_address
 
 from shared.event_catalogue import Catalogue
 from shared.guard.redaction import redact
+from shared.guard.request_traces import remove_traces
 
 Value = str | int | float | bool | None
-# From the "?" or "#" behind a "/" to the next space; each start is tried once, so the time grows with the length.
-ADDRESS_TAIL = re.compile(r"(?<!\S)([^\s/]*/[^\s?#]*)[?#]\S*")
-QUERY = re.compile(r"\?[^\s=?]{0,100}=\S*")
 NEVER_KEPT = frozenset(
     {
         "ip",
@@ -38,9 +40,14 @@ NO_LETTER = re.compile(r"[^A-Za-z0-9]+")
 USER_AGENT = re.compile(r"\s*(?:Mozilla|Opera|Dalvik)/\d")
 ADDRESS_BEGINS = frozenset("0123456789abcdefABCDEF:[")
 VERSION = re.compile(r"(?<!con)version")
+NUMBERS = re.compile(r"[0-9.]{1,40}")
 WITH_PORT = re.compile(r"^([0-9.]+|\[[^\]]*\]):[0-9]{1,5}$")
 SHORTEST_ADDRESS, LONGEST_ADDRESSES = 3, 200
 NAMES_REMEMBERED = 4096
+TEXTS_REMEMBERED, LONGEST_REMEMBERED = 4096, 200  # at most some 3 MB
+ORDINARY: set[str] = set()  # printable texts in which nothing was found
+ORDINARY_SELECTORS: set[str] = set()
+UNNAMED = "unnamed"
 SHORT = 20  # letters alone, fewer than any secret has
 
 
@@ -53,10 +60,19 @@ def clean_properties(name: str, props: Mapping[str, Value], catalogue: Catalogue
     for key, value in props.items():
         if key in plain:
             if value is not None:
-                kept[key] = value
+                kept[key] = value if type(value) is not str or value in ORDINARY_SELECTORS else clean_selector(value)
         elif value is not None and not _tells_who(key, value) and (cleaned := clean_name(key)):
-            kept[cleaned] = clean_free_text(value) if isinstance(value, str) else value
+            kept[cleaned] = value if not isinstance(value, str) or value in ORDINARY else _clean_value(key, value)
     return kept
+
+
+def _clean_value(key: str, value: str) -> str:
+    return value if NUMBERS.fullmatch(value) and _names_version(key) else clean_free_text(value)
+
+
+def _names_version(key: str) -> bool:
+    """1.2.3.4 may be a version as well as an address."""
+    return VERSION.search(NO_LETTER.sub("", key).lower()) is not None
 
 
 @lru_cache(maxsize=NAMES_REMEMBERED)
@@ -72,8 +88,7 @@ def _tells_who(key: str, value: Value) -> bool:
         return True
     if not isinstance(value, str) or len(value) < SHORTEST_ADDRESS:
         return False
-    is_version = VERSION.search(plain_key) is not None  # 1.2.3.4 may be one
-    return USER_AGENT.match(value) is not None or (not is_version and _is_address(value))
+    return USER_AGENT.match(value) is not None or (_is_address(value) and not _names_version(key))
 
 
 def _is_address(text: str) -> bool:
@@ -90,6 +105,23 @@ def _is_address(text: str) -> bool:
 
 def clean_free_text(text: str) -> str:
     """The text without what could name a person or open a door."""
-    if len(text) < SHORT and text.isascii() and text.isalpha():
-        return text
-    return redact(QUERY.sub("", ADDRESS_TAIL.sub(r"\1", text))).text
+    return text if text in ORDINARY else _clean(text, ORDINARY, keeps_fragments=False)
+
+
+def clean_selector(text: str) -> str:
+    """The same for a declared property: `main.content#intro` is an element, no address."""
+    return text if text in ORDINARY_SELECTORS else _clean(text, ORDINARY_SELECTORS, keeps_fragments=True)
+
+
+def clean_label(label: str) -> str:
+    """The same for a name that a team gave: of a goal, a variant, an experiment, a sequence."""
+    return label if label in ORDINARY else clean_free_text(label).strip() or UNNAMED
+
+
+def _clean(text: str, ordinary: set[str], *, keeps_fragments: bool) -> str:
+    cleaned = redact(remove_traces(text, keeps_fragments=keeps_fragments)).text
+    if cleaned == text and len(text) <= LONGEST_REMEMBERED and text.isprintable():
+        if len(ordinary) >= TEXTS_REMEMBERED:
+            ordinary.clear()
+        ordinary.add(text)
+    return cleaned

@@ -216,13 +216,13 @@ KEPT = "mail [e-mail removed] or see https://docs.example/reset"
             {"message": "no /a/b?key=1", "source": "https://cdn.example/a.js?v=2#s"},
             {"message": "no /a/b", "source": "https://cdn.example/a.js"},
         ),
-        ("click", {"element": "main>a#top?x=/1"}, {"element": "main>a#top?x=/1"}),
+        ("click", {"element": "main>a.x#top?x=/1"}, {"element": "main>a.x#top"}),
         ("page_view", {"kind": "load", "more": FREE}, {"kind": "load", "more": KEPT}),
         ("pricing_opened", {"plan": "team", "gone": None, "n": 3}, {"plan": "team", "n": 3}),
         (
             "own",
             {"question": "Is it /up or /down? #42", "at": "page.html?id=3"},
-            {"question": "Is it /up or /down #42", "at": "page.html"},
+            {"question": "Is it /up or /down? #42", "at": "page.html"},
         ),
     ],
 )

@@ -37,6 +37,10 @@ def milliseconds(moment: datetime) -> int:
         ("https://docs.example", "/"),
         ("javascript:alert(1)", "/"),
         ("guide", "/guide"),
+        ("/invite/ada@example.com/open", "/invite/[e-mail removed]/open"),
+        ("/invite/ada%40example.com", "/invite/[e-mail removed]"),
+        ("/@scope/package@1.2", "/@scope/package@1.2"),
+        ("/a%20b", "/a%20b"),
     ],
 )
 async def test_a_page_is_only_a_path(gate: Gate, sent: str, kept: str) -> None:
@@ -60,11 +64,50 @@ async def test_events_take_view_and_page_of_their_batch(gate: Gate) -> None:
         ("search.example", "search.example"),
         ("http://[::1", None),
         ("<script>", None),
+        ("http://203.0.113.7:8080/", None),
+        ("http://[2001:db8::a]/", None),
+        ("https://a1.example.", "a1.example."),
     ],
 )
 async def test_a_referrer_is_only_a_host(gate: Gate, sent: str, kept: str | None) -> None:
     await gate.send(make_event(referrer=sent))
     assert (await gate.event()).referrer == kept
+
+
+LEAKY = "https://docs.example/x?token=canary#part of 203.0.113.7"
+
+
+async def test_no_text_of_an_event_keeps_what_a_request_carries(gate: Gate) -> None:
+    words = dict.fromkeys(("title", "sequence", "experiment", "variant", "goal"), LEAKY)
+    await gate.send(make_event(page=LEAKY, referrer=LEAKY, view="v?token=canary", target=LEAKY, **words))
+    event = await gate.event()
+    kept = "https://docs.example/x of [address removed]"
+    assert [getattr(event, name) for name in words] == [kept] * len(words)
+    assert (event.page, event.view, event.target) == ("/x", "v", "docs.example")
+
+
+async def test_counters_are_kept_under_clean_names(gate: Gate) -> None:
+    await gate.send(make_event("conversion", goal="/thanks?token=canary"))
+    await gate.send(make_event("exposure", experiment="a@b.example", variant="x?y=canary"))
+    await gate.send(make_event("sequence_step", sequence="/tour#canary", step=1))
+    assert await gate.counts("conversion") == {"/thanks": 1}
+    assert await gate.counts("exposure") == {"[e-mail removed]:x": 1}
+    assert await gate.counts("sequence_started") == {"/tour": 1}
+
+
+async def test_an_address_is_no_id(gate: Gate) -> None:
+    await gate.send(make_event(id="203.0.113.7", view="203.0.113.7"), make_event(id="2001:db8::17"), {})
+    kept = [(event.event_id, event.view) for event in await gate.rows(Event)]
+    assert len(kept) == 2
+    assert "203.0.113.7" not in str(kept)
+    assert "2001:db8" not in str(kept)
+
+
+async def test_a_title_is_cleaned_before_it_is_cut(gate: Gate) -> None:
+    await gate.send(make_event(title="x" * 488 + " ada.lovelace@example.com"))
+    title = (await gate.event()).title
+    assert title is not None
+    assert (len(title), "ada" in title) == (500, False)
 
 
 @pytest.mark.parametrize("late", [timedelta(minutes=11), timedelta(days=-8), timedelta(days=-20000)])

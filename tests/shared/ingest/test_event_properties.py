@@ -1,9 +1,19 @@
 """Properties that tell who somebody is are left out, whatever a client calls them; the others stay."""
 
+import json
+
 import pytest
 
 from shared.config import load_settings
-from shared.ingest.event_properties import Value, clean_name, clean_properties
+from shared.ingest.event_properties import (
+    ORDINARY,
+    TEXTS_REMEMBERED,
+    Value,
+    clean_free_text,
+    clean_label,
+    clean_name,
+    clean_properties,
+)
 
 CATALOGUE = load_settings({}).event_catalogue
 AGENT = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/140.0 Safari/537.36"
@@ -52,10 +62,67 @@ def test_who_somebody_is_is_left_out(key: str, value: Value) -> None:
         ("a long name with words", 1),
         ("Ü-Zahl", 1),
         ("path", "/a/b"),
+        ("element", "main.content > a"),
+        ("release", "version 1.2.3.4"),
     ],
 )
 def test_what_says_nothing_of_anybody_stays(key: str, value: Value) -> None:
     assert clean_properties("told", {key: value}, CATALOGUE) == {key: value}
+
+
+@pytest.mark.parametrize(
+    ("value", "kept"),
+    [
+        ("ip:203.0.113.79", "ip:[address removed]"),
+        ("203.0.113.78/32", "[address removed]/32"),
+        ("docs.example.com#access_token=abc", "docs.example.com"),
+        ("docs.example.com?abc", "docs.example.com"),
+        ("?abc", ""),
+        (json.dumps({"ip": "203.0.113.7", "ua": AGENT}), '{"ip": "[address removed]", "ua": "[user agent removed]"}'),
+        (f"ua={AGENT}", "ua=[user agent removed]"),
+    ],
+)
+def test_it_is_taken_out_of_longer_values(value: str, kept: str) -> None:
+    assert clean_properties("told", {"note": value}, CATALOGUE) == {"note": kept}
+
+
+def test_declared_texts_are_cleaned_like_all_others() -> None:
+    """Whatever a sender puts into what should be a selector or the name of a campaign."""
+    sent: dict[str, Value] = {"kind": "load", "source": "https://x.example/?q=1#f", "campaign": "ada@example.com"}
+    kept = {"kind": "load", "source": "https://x.example/", "campaign": "[e-mail removed]"}
+    assert clean_properties("page_view", sent, CATALOGUE) == kept
+    assert clean_properties("click", {"element": "main.a#b"}, CATALOGUE) == {"element": "main.a#b"}
+
+
+@pytest.mark.parametrize(
+    "label", ["sign-up", "Sign up: step 2", "v1.2.3.4", "C/C#", "preis €5", "why?", "pricing/A", "2026-03 launch", "b"]
+)
+def test_a_name_that_a_team_gave_stays(label: str) -> None:
+    assert clean_label(label) == label
+
+
+@pytest.mark.parametrize(
+    ("label", "kept"),
+    [
+        ("/welcome?token=abc", "/welcome"),
+        ("ada@example.com", "[e-mail removed]"),
+        ("for 203.0.113.7", "for [address removed]"),
+        ("?token=abc", "unnamed"),
+    ],
+)
+def test_what_is_no_name_of_a_team_is_cleaned(label: str, kept: str) -> None:
+    assert clean_label(label) == kept
+
+
+def test_only_what_holds_nothing_is_remembered() -> None:
+    for number in range(TEXTS_REMEMBERED + 10):
+        clean_free_text(f"text {number} of many")
+    clean_free_text("write to ada@example.com")
+    clean_free_text("x" * 500)
+    clean_free_text("two\nlines")
+    assert len(ORDINARY) <= TEXTS_REMEMBERED
+    assert not {"write to ada@example.com", "x" * 500, "two\nlines"} & ORDINARY
+    assert f"text {TEXTS_REMEMBERED + 9} of many" in ORDINARY
 
 
 @pytest.mark.parametrize(
