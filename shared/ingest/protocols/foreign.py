@@ -14,13 +14,15 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from shared.config import LimitSettings
-from shared.event_catalogue import CATALOGUE, CONVERSION, EXPOSURE, PAGE_VIEW, SEQUENCE_STEP
+from shared.event_catalogue import CATALOGUE, CONVERSION, EXPOSURE, PAGE_VIEW, SEQUENCE_STEP, Catalogue
 from shared.identifiers import fingerprint
-from shared.ingest.event_fields import TrackEvent
+from shared.ingest.event_fields import TrackEvent, find_problem
 from shared.ingest.event_properties import clean_name
 
 NOT_AN_EVENT = "not_an_event"  # traits, groups, aliases: taken without an error, but nothing happened
 INVALID = "invalid"
+PREFIX = "custom_"
+BUILT_IN = Catalogue()
 CAMPAIGN = {"utm_source": "source", "utm_medium": "medium", "utm_campaign": "campaign"}
 SOURCE_FALLBACKS = ("ref", "source")  # only where utm_source is missing, as Plausible reads them
 PAGE_VIEW_PROPERTIES = frozenset(found.name for found in CATALOGUE[PAGE_VIEW].properties)
@@ -219,11 +221,19 @@ def clean_text(value: str, most: int) -> str | None:
 def make_named(event_id: str, name: str, raw: Any, limits: LimitSettings, **fields: Any) -> TrackEvent:
     """A custom event, or the built-in one that it means: exposure, conversion with a value, step of a sequence.
 
-    `fields` are those that the protocol read already; a `value_cents` among them makes a conversion.
+    `fields` are those that the protocol read already; a `value_cents` among them makes a conversion. What is called
+    like a built-in event but is none (a "page_view" without a page) is a custom event with `custom_` before its name.
     """
     values = raw if isinstance(raw, Mapping) else {}
+    name = name[: limits.name_characters]
+    meant = _meant_by(event_id, name, values, limits, fields)
+    return meant if is_valid(meant, limits) else make_custom(event_id, name, values, limits, **fields)
+
+
+def _meant_by(
+    event_id: str, name: str, values: Mapping[str, Any], limits: LimitSettings, fields: Mapping[str, Any]
+) -> TrackEvent:
     most = limits.name_characters
-    name = name[:most]
     if name.lower() in EXPOSURE_NAMES:
         experiment, variant = first_text(values, EXPERIMENT_KEYS, most), first_text(values, VARIANT_KEYS, most)
         return TrackEvent(id=event_id, name=EXPOSURE, experiment=experiment, variant=variant, **fields)
@@ -232,8 +242,21 @@ def make_named(event_id: str, name: str, raw: Any, limits: LimitSettings, **fiel
     if fields.get("value_cents") is not None or name == CONVERSION:
         goal = first_text(values, ("goal",), most) if name == CONVERSION else clean_name(name)
         props = clean_props(values, limits, MONEY_KEYS)
-        return TrackEvent(id=event_id, name=CONVERSION, goal=goal, props=props, **fields)
+        return TrackEvent(id=event_id, name=CONVERSION, goal=goal or name, props=props, **fields)
     return TrackEvent(id=event_id, name=name, props=clean_props(values, limits), **fields)
+
+
+def is_valid(event: TrackEvent, limits: LimitSettings) -> bool:
+    """Whether an event that is called like a built-in one is one."""
+    return event.name not in CATALOGUE or (
+        find_problem(event, limits) is None and BUILT_IN.judge(event).verdict == "declared"
+    )
+
+
+def make_custom(event_id: str, name: str, raw: Any, limits: LimitSettings, **fields: Any) -> TrackEvent:
+    """An event of the sender's own, whose name is none of a built-in event."""
+    named = (PREFIX + name)[: limits.name_characters] if name in CATALOGUE else name
+    return TrackEvent(id=event_id, name=named, props=clean_props(raw, limits), **fields)
 
 
 def make_page_view(event_id: str, address: str | None, limits: LimitSettings, **fields: Any) -> TrackEvent:

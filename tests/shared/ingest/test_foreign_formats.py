@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from shared.config import LimitSettings, load_settings
 from shared.errors import InvalidInput
-from shared.event_catalogue import DECLARED, Catalogue
+from shared.event_catalogue import CATALOGUE, DECLARED, Catalogue
 from shared.ingest.event_fields import TrackEvent, find_problem
 from shared.ingest.protocols import alertmanager, openpanel, plausible, posthog, segment, umami
 from shared.ingest.protocols.foreign import (
@@ -132,6 +132,26 @@ def test_a_foreign_name_may_mean_one_of_ours() -> None:
     assert (step.sequence, step.step, step.steps, step.done) == ("start", 2, 3, False)
     paid = make_named("e" * 8, "paid by ada@example.com", {}, LIMITS, value_cents=5)
     assert (paid.name, paid.goal) == ("conversion", "paid by [e-mail removed]")
+
+
+@pytest.mark.parametrize("name", sorted(CATALOGUE))
+def test_a_foreign_event_called_like_one_of_ours_is_never_lost(name: str) -> None:
+    [said] = segment.parse(
+        {"event": name, "userId": "u", "properties": {"a": 1, "x": "left"}}, "track", NOW, LIMITS
+    ).events
+    assert find_problem(said.event, LIMITS) is None
+    assert Catalogue().judge(said.event).verdict != "invalid"
+    if said.event.name not in (name, "conversion"):
+        assert (said.event.name, said.event.props) == (f"custom_{name}", {"a": 1, "x": "left"})
+
+
+def test_a_foreign_event_that_is_one_of_ours_is_taken_as_that() -> None:
+    vital = make_named("e" * 8, "web_vital", {"metric": "LCP", "value": 1200}, LIMITS, page="/a")
+    assert (vital.name, vital.props) == ("web_vital", {"metric": "LCP", "value": 1200})
+    assert make_named("e" * 8, "page_view", {}, LIMITS, page="/a").name == "page_view"
+    assert make_named("e" * 8, "page_view", {}, LIMITS).name == "custom_page_view"
+    assert make_named("e" * 8, "Experiment Viewed", {"experiment": "hero"}, LIMITS).name == "Experiment Viewed"
+    assert make_named("e" * 8, "conversion", {}, LIMITS, value_cents=5).goal == "conversion"
 
 
 @pytest.mark.parametrize(
