@@ -24,6 +24,7 @@ from sqlmodel import select
 
 from shared.store.models import Event, Feedback
 from tests.browser.conftest import PageFactory, problems_of, violations_on
+from tests.browser.script_scene import SETTLED, hide
 from tests.docs_site.sample_site import DocsServer, running_docs_site
 from tests.ports import free_port
 from tests.scenarios.warroom_process import BROWSER, WarroomProcess, running_warroom
@@ -153,6 +154,23 @@ async def test_a_visit_is_stored_and_every_request_stays_on_the_site(
     scripts = [address for _, address in requests if re.search(r"/_astro/w\.[0-9a-f]{8}/warroom\.js$", address)]
     assert len(scripts) == 1
     assert problems_of(page) == []
+
+
+async def test_a_goal_arrives_with_its_value(
+    collected: tuple[WarroomProcess, DocsServer], browser_page_factory: PageFactory
+) -> None:
+    warroom, docs = collected
+    page = await browser_page_factory(user_agent=BROWSER)
+    await page.goto(docs.address + "/tutorial/5-deploy/")
+    await page.evaluate(SETTLED)
+    await page.get_by_role("button", name="I finished the tutorial").click()
+    await hide(page)
+
+    async def conversions() -> list[Any]:
+        return [event for event in await stored(warroom, Event) if event.name == "conversion"]
+
+    (goal,) = await warroom.until(conversions, 30)
+    assert (goal.goal, goal.value_cents, goal.currency) == ("tutorial-finished", 900, "EUR")
 
 
 async def test_the_question_is_answered_without_scripts(
