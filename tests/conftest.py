@@ -108,6 +108,9 @@ LONG = (
 )
 
 
+SCENARIO_SECONDS = 180  # of one with processes of its own, on a slow machine
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         name = item.nodeid.replace(os.sep, "/")
@@ -115,6 +118,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         script = "tests/browser/test_script_" in name and not any(part in name for part in QUICK_SCRIPT_TESTS)
         if second_database or script or name.startswith(LONG):
             item.add_marker(pytest.mark.slow)
+        if name.startswith("tests/scenarios/") and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(SCENARIO_SECONDS))
 
 
 @pytest.fixture(scope="session")

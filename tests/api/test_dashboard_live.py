@@ -19,7 +19,7 @@ from shared.store.outbox import enqueue
 from tests.api.running_api import BROWSER, RunningApi
 from tests.api.signed_in import Browser
 
-SOON_SECONDS = 5.0
+SOON_SECONDS = 20.0
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ async def test_a_stop_ends_the_streams(runtime: Runtime) -> None:
             stream = await open_stream(browser)
             started = runtime.clock.monotonic()
         rest = await stream.response.content.read()
-    assert runtime.clock.monotonic() - started < 3
+    assert runtime.clock.monotonic() - started < 6  # a stream that goes on would be cut after eight
     assert b"event:" not in rest
 
 

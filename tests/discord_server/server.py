@@ -135,13 +135,13 @@ class ServerCore:
         self._changed.set()
         self._changed = asyncio.Event()
 
-    async def wait_for(self, predicate: Callable[[], object], timeout: float = 5.0) -> None:
+    async def wait_for(self, predicate: Callable[[], object], timeout: float = 20.0) -> None:
         """Returns once the predicate holds; it is looked at after every request, frame and change."""
         async with asyncio.timeout(timeout):
             while not predicate():
                 await self._changed.wait()
 
-    async def wait_until_ready(self, timeout: float = 10.0) -> None:
+    async def wait_until_ready(self, timeout: float = 20.0) -> None:
         """A bot is connected and identified."""
         await self.wait_for(lambda: self.gateway.is_connected, timeout)
 

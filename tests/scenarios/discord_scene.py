@@ -31,8 +31,8 @@ class Scene:
         await self.connected()
 
     async def connected(self) -> None:
-        await self.warroom.until(self._bot_is_up, 30)
-        await self.warroom.until(lambda: self.standing_messages(), 20)
+        await self.warroom.until(self._bot_is_up)
+        await self.warroom.until(lambda: self.standing_messages())
 
     async def _bot_is_up(self) -> bool:
         async with self.warroom.http.get("/readyz") as answer:

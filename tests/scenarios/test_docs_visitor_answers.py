@@ -42,5 +42,5 @@ async def test_a_visitor_of_eight_days_is_asked_once_and_heard(tmp_path: Path, d
         status, answer = await warroom.send_feedback(id=secrets.token_hex(12), text=ANGRY, **said)
         assert status == 201
         assert answer["id"]
-        await warroom.until(lambda: ANGRY[:30] in warroom.log(), 10)
+        await warroom.until(lambda: ANGRY[:30] in warroom.log())
         assert "terrible" in warroom.log(), "the words that moved the score are told"

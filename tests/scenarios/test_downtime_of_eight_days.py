@@ -24,7 +24,7 @@ async def test_a_week_is_caught_up_once(tmp_path: Path, database_url: str) -> No
         await scene.start()
         await scene.warroom.operator("run-job", name="plan-reports")
         await scene.warroom.operator("run-job", name="post-reports")
-        await scene.warroom.until(lambda: len(daily_summaries(scene)) > before, 20)
+        await scene.warroom.until(lambda: len(daily_summaries(scene)) > before)
         await scene.ask_now()
         await scene.warroom.until(lambda: scene.questions_to(scene.mia))
         await scene.warroom.operator("run-job", name="post-reports")

@@ -22,7 +22,7 @@ from tests.scenarios.warroom_process import BROWSER, WarroomProcess, running_war
 
 SECONDS = float(os.environ.get("WARROOM_OVERLOAD_SECONDS", "12"))  # a release takes 60
 CONNECTIONS = 512
-ADDRESSES = 60
+ADDRESSES = 30
 LIMIT = 60  # events of one address in a minute: most of the flood is beyond it
 MOST_GROWTH = 64 * 1024 * 1024
 SLOWER = 10.0  # than promised: senders and process share two cores with other tests

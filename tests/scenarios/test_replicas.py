@@ -10,7 +10,7 @@ from shared.store.models import Event, OutboxMessage
 from tests.scenarios.discord_scene import Scene, discord_scene
 from tests.scenarios.warroom_process import WarroomProcess, running_warroom
 
-TAKE_OVER_SECONDS = 20.0
+TAKE_OVER_SECONDS = 60.0  # a lease lasts ten, and every other test runs beside this one
 WORDS = "Terrible, awful, broken and useless. I hate this number"
 
 
@@ -32,7 +32,7 @@ def notes(scene: Scene, number: int) -> int:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(300)
 @pytest.mark.postgres
 @pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
 async def test_when_the_leader_dies_the_standby_leads_and_posts_once(tmp_path: Path, database_url: str) -> None:
@@ -47,14 +47,14 @@ async def test_when_the_leader_dies_the_standby_leads_and_posts_once(tmp_path: P
         )
         for process in (standby, replica):
             process.spawn()
-            await process.until(process.readiness, 30)
+            await process.until(process.readiness, 60)
             assert not (await process.readiness())["leader"]
             assert (await parts_of(process))["discord"] == "off"
 
         for number, process in enumerate((first, standby, replica)):
             await say(process, number)
             assert await process.track({"id": f"replica-event-{number}", "name": "page_view", "page": "/"}) == 202
-        await first.until(lambda: all(notes(scene, number) for number in range(3)), 20)
+        await first.until(lambda: all(notes(scene, number) for number in range(3)))
 
         first.kill()
         await say(replica, 3)
@@ -65,8 +65,8 @@ async def test_when_the_leader_dies_the_standby_leads_and_posts_once(tmp_path: P
         assert (await parts_of(standby))["delivery"] == "ok"
 
         first.spawn()
-        await first.until(first.readiness, 30)
-        await first.until(lambda: discord_is_off(first), 30)
+        await first.until(first.readiness, 60)
+        await first.until(lambda: discord_is_off(first), 60)
         assert await standby.stop() == 0
         await first.until(first.leads, TAKE_OVER_SECONDS)
         await say(replica, 4)

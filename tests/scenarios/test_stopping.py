@@ -106,7 +106,7 @@ async def test_during_the_start_it_ends_as_well(tmp_path: Path, moment: str) -> 
     async with running_warroom(tmp_path, start=False) as warroom:
         for _ in range(2):  # the second start finds what the first one left
             warroom.spawn()
-            await warroom.until(lambda: has_come(warroom, moment), 30)
+            await warroom.until(lambda: has_come(warroom, moment))
             warroom.send_signal(signal.SIGTERM)
             assert await end(warroom) < TEN_SECONDS
         await warroom.start()

@@ -152,7 +152,7 @@ async def live_through(warroom: WarroomProcess, fault: Fault, *, reads: bool, ti
             async with fault(warroom):
                 await warroom.until(lambda: is_ready(warroom, False), 40)
                 await warroom.until(lambda: events.answers[503] >= REFUSALS and feedback.answers[503], 60)
-                await warroom.until(lambda: warroom.log().count(BEGAN) == times, 20)
+                await warroom.until(lambda: warroom.log().count(BEGAN) == times)
                 if reads:
                     assert await page_status(member, "/app") == 200
             recovered = await seconds_to_recovery(warroom, events)
@@ -160,7 +160,7 @@ async def live_through(warroom: WarroomProcess, fault: Fault, *, reads: bool, ti
     await settle(warroom, events, feedback)
     await check_story(warroom, before, events, feedback)
     assert health.bad == []
-    await warroom.until(lambda: warroom.log().count(ENDED) == times, 30)
+    await warroom.until(lambda: warroom.log().count(ENDED) == times)
     assert await notices(warroom) == times
     assert recovered < RECOVERY_SECONDS
     assert "Traceback" not in warroom.log()

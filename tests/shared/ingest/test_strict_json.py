@@ -126,4 +126,4 @@ def test_no_body_takes_long(piece: bytes) -> None:
         outcome(parse_json_fast, body)
         outcome(parse_strictly, body)
         outcome(parse_json_mildly, body)
-    assert time.process_time() - started < 1.0  # quadratic scanning took 16 s for one of these
+    assert time.process_time() - started < 4.0  # quadratic scanning took 16 s for one of these
