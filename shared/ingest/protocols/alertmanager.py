@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 from shared.config import LimitSettings
 from shared.errors import BodyTooLarge, FieldProblem, InvalidInput
-from shared.guard.redaction import redact
+from shared.ingest.event_properties import clean_free_text
 from shared.ingest.protocols.foreign import moment_of, page_of, text_of
 
 WEBHOOK = "webhook"
@@ -22,6 +22,7 @@ NAME_CHARACTERS = 120
 SEVERITY_CHARACTERS = 32
 LINK_CHARACTERS = 500
 VALUE_CHARACTERS = 1000
+MOST_CHARACTERS = 4 * VALUE_CHARACTERS  # that are looked at
 LOGIN = re.compile(r"(?<=//)[^/@]*@")
 FINGERPRINT = re.compile(r"[0-9a-f]{16}")
 VERSION_FIELDS = ("branch", "buildDate", "buildUser", "goVersion", "revision", "version")
@@ -138,20 +139,21 @@ _ended = _started
 
 
 def _cut(values: Mapping[str, str]) -> dict[str, str]:
-    found = {text_of(name, NAME_CHARACTERS): _clean(value, VALUE_CHARACTERS) for name, value in values.items()}
+    found = {_clean(name, NAME_CHARACTERS): _clean(value, VALUE_CHARACTERS) for name, value in values.items()}
     return {name: value for name, value in found.items() if name is not None and value is not None}
 
 
 def _clean(value: Any, most: int) -> str | None:
-    """Bounded, printable, and without secrets and personal data that can be recognised."""
-    cleaned = text_of(value, most)
-    return redact(cleaned).text if cleaned is not None else None
+    """Bounded, printable, and without queries, addresses of computers, secrets and personal data."""
+    found = text_of(value, MOST_CHARACTERS)  # cleaned before it is cut: half an address is not recognised
+    return text_of(clean_free_text(found), most) if found is not None else None
 
 
 def _link_of(address: Any) -> str | None:
-    """Without login, query and fragment."""
+    """Without login, query and fragment; none when it tells more of anybody than that."""
     page = page_of(address, LINK_CHARACTERS)
-    return None if page is None else LOGIN.sub("", page)[:LINK_CHARACTERS]
+    link = None if page is None else LOGIN.sub("", page)[:LINK_CHARACTERS]
+    return link if link is None or clean_free_text(link) == link else None
 
 
 def fingerprint_of(labels: Mapping[str, str]) -> str:

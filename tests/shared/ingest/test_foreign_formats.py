@@ -213,6 +213,20 @@ def test_fingerprint_is_that_of_prometheus() -> None:
     assert alertmanager.fingerprint_of(labels) == "8a111dfa0517514c"
 
 
+def test_an_alert_keeps_no_query_and_no_address_of_a_computer() -> None:
+    labels = {"alertname": "Slow", "path": "/x?token=abc", "instance": "203.0.113.90:9100", "at ?q=1": "b"}
+    told = {"runbook_url": "https://x.example/y?user=ada#part", "summary": "GET https://x.example/z?session=1 is slow"}
+    [alert] = alertmanager.parse_alerts(
+        [{"labels": labels, "annotations": told, "generatorURL": "http://203.0.113.90:9090/graph"}], LIMITS, NOW
+    ).good
+    assert alert.labels == {"alertname": "Slow", "path": "/x", "instance": "[address removed]:9100", "at": "b"}
+    assert alert.annotations == {
+        "runbook_url": "https://x.example/y",
+        "summary": "GET https://x.example/z is slow",
+    }
+    assert alert.link is None
+
+
 def test_an_alert_keeps_no_login_and_no_address_of_a_person() -> None:
     sent = {"labels": {"alertname": "ask ada@example.com"}, "generatorURL": "http://ada:secret@prom.example/graph?q=1"}
     [alert] = alertmanager.parse_alerts([sent], LIMITS, NOW).good
