@@ -4,6 +4,7 @@ All functions run inside a unit of work. An identity that was erased comes back 
 explicit opt-in lifts that.
 """
 
+import re
 from collections.abc import Sequence
 from datetime import date, datetime, timedelta
 
@@ -15,6 +16,7 @@ from shared.clock import local_day
 from shared.config import Settings, SiteSettings, zone_of
 from shared.decide.prompts import OptIn, cancel_prompts, make_due_by_opt_in, make_due_by_usage
 from shared.identifiers import keyed_hash, new_id
+from shared.ingest.event_properties import clean_free_text
 from shared.ingest.protocols.foreign import Traits
 from shared.store.dialect import insert_if_new
 from shared.store.models import Identity, Person, Platform, Suppression, UsageDay
@@ -31,6 +33,7 @@ __all__ = [
     "opt_out",
     "web_visitor",
 ]
+LANGUAGE = re.compile(r"[A-Za-z]{2,8}(?:[-_][A-Za-z0-9]{1,8}){0,8}")
 SEEN_EVERY = timedelta(minutes=10)  # finer would write at every event
 ERASED = "erased"
 
@@ -46,6 +49,7 @@ async def ensure_identity(
     guild_id: str | None = None,
 ) -> tuple[Identity, Person]:
     """The identity and its person, made if new; language and Discord community are kept up to date."""
+    language = _language_of(language)
     found = await find_identity(session, platform, external_id, hold=True)
     if found is None:
         await _add_identity(session, key, platform, external_id, site, now, language)
@@ -152,8 +156,13 @@ def keep_habits(person: Person, zone: str | None, language: str | None) -> None:
     """Zone and language as the browser or the person last told them; an unknown zone is ignored."""
     if zone and person.zone != zone and zone_of(zone, "UTC").key == zone:
         person.zone = zone
-    if language and person.language != language:
+    if (language := _language_of(language)) and person.language != language:
         person.language = language
+
+
+def _language_of(told: str | None) -> str | None:
+    """A tag such as `de` or `pt-BR`; anything else that a sender calls its language is not kept."""
+    return told if told and LANGUAGE.fullmatch(told) else None
 
 
 async def keep_traits(session: AsyncSession, site: SiteSettings, traits: Sequence[Traits]) -> int:
@@ -167,7 +176,8 @@ async def keep_traits(session: AsyncSession, site: SiteSettings, traits: Sequenc
         person = next(filter(None, known), None)
         if person is None:
             continue
-        person.plan, person.segment = said.plan or person.plan, said.segment or person.segment
+        plan, segment = (clean_free_text(said_of).strip() for said_of in (said.plan or "", said.segment or ""))
+        person.plan, person.segment = plan or person.plan, segment or person.segment
         kept += 1
     await session.flush()
     return kept
