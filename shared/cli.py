@@ -22,7 +22,7 @@ from shared.ingest.erasure import describe_report
 from shared.ingest.imports import Found
 from shared.runtime.build import build_runtime
 from shared.runtime.control_socket import call_running_process, is_listening
-from shared.runtime.coverage import MOST_PAGES, Coverage, measure_coverage, print_report
+from shared.runtime.coverage import MOST_ELEMENTS, MOST_PAGES, Coverage, measure_coverage, print_report
 from shared.runtime.coverage import as_json as coverage_as_json
 from shared.runtime.importing import (
     KINDS,
@@ -168,6 +168,7 @@ def status() -> None:
 def coverage(
     url: Annotated[str, typer.Argument(help="start page of the built site")],
     pages: Annotated[int, typer.Option(help="pages to walk at most", min=1)] = MOST_PAGES,
+    elements: Annotated[int, typer.Option(help="elements of a page to use at most", min=1)] = MOST_ELEMENTS,
     fail_under: Annotated[float, typer.Option(help="end with 1 below so many percent", min=0, max=100)] = 0,
     browser: Annotated[str, typer.Option(help="a Chromium of your own; default: the installed one")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
@@ -183,7 +184,9 @@ def coverage(
             def show(done: int, known: int, path: str) -> None:
                 bar.update(task, completed=done, total=known, description=path)
 
-            measuring = measure_coverage(url, settings, pages=pages, browser=browser or None, progress=show)
+            measuring = measure_coverage(
+                url, settings, pages=pages, elements=elements, browser=browser or None, progress=show
+            )
             result = asyncio.run(measuring)
     except WarroomError as error:
         _fail(str(error), CONFIGURATION_EXIT if isinstance(error, ConfigurationError) else 1)

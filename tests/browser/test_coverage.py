@@ -52,6 +52,8 @@ async def test_what_yields_no_declared_event_is_named_with_its_reason(settings: 
         ("/lite.html", "button", "Undeclared"): "undeclared: not_declared",
         ("/plain.html", "link", "Home"): "no event",
         ("/plain.html", "link", "Gone"): "no event",
+        ("/plain.html", "page", "the page"): "no tag on this page",
+        ("/gone", "page", "the page"): "answered 404",
     }
     covered = {(e.page, e.kind, e.name): set(e.events) for e in found.elements if e.is_covered}
     assert covered["/", "step", "quick 1"] == {"sequence_step"}
@@ -60,10 +62,25 @@ async def test_what_yields_no_declared_event_is_named_with_its_reason(settings: 
     assert covered["/lite.html", "button", "Sign up"] == {"conversion"}
     assert {("/", "button", name) for name in ("Own", "Away", "Hidden", "Late", "Search")} <= covered.keys()
     assert len([place for place in covered if place[1] == "form"]) == 2
-    assert [(page.path, page.problem) for page in found.pages if page.problem] == [("/gone", "answered 404")]
+    assert [page.path for page in found.pages if not page.was_walked] == ["/gone"]
     assert site.sent == []
     assert set(states(found).values()) == {"ok", "unknown"}
     assert found.site == "docs"
+
+
+async def test_what_a_run_leaves_out_counts_as_missed(settings: Settings, site: CoveredSite) -> None:
+    site.pages = {"/": f"{FULL}<a href='/b'>B</a><a href='/c'>C</a><a href='mailto:a@docs.example'>M</a>", "/b": FULL}
+    one = await measure_coverage(site.address, settings, pages=1)
+    assert [(element.page, element.reason) for element in one.missed] == [
+        ("/b", "not walked, beyond --pages 1"),
+        ("/c", "not walked, beyond --pages 1"),
+    ]
+    few = await measure_coverage(site.address, settings, elements=2)
+    assert {element.page: element.reason for element in few.missed} == {
+        "/": "only its first 2 elements were used; --elements allows more",
+        "/c": "answered 404",
+    }
+    assert len(few.elements) == 4
 
 
 async def test_a_tag_that_a_policy_blocks_is_told_so(settings: Settings, site: CoveredSite) -> None:
@@ -101,7 +118,7 @@ async def test_every_element_of_the_sample_site_yields_a_declared_event(settings
     async with serving(built) as address:
         found = await measure_coverage(address, settings)
     assert [(element.label, element.reason) for element in found.missed] == []
-    assert [(page.path, page.problem) for page in found.pages if page.problem] == []
+    assert [(page.path, page.problems) for page in found.pages if page.problems] == []
     assert (found.percent, found.wrong) == (100, [])
     assert len(found.pages) >= 20
     assert {element.kind for element in found.elements} == {"link", "button", "form", "step"}
@@ -164,7 +181,7 @@ async def test_the_command_says_what_is_missed_and_keeps_the_result(
         site.address, tmp_path, "--json", "--fail-under", "100", "--pages", "2", "--no-store"
     )
     assert code == 1
-    assert len(json.loads(out)["pages"]) == 2
+    assert [page["walked"] for page in json.loads(out)["pages"]] == [True, True, False]
     async with build_runtime(settings, process_clock()) as runtime, runtime.store.read() as session:
         kept = await load_last_run(session, "docs")
     assert kept is not None

@@ -10,17 +10,21 @@ from shared.event_catalogue import ENGAGEMENT, EXPOSURE, PAGE_VIEW, SCRIPT_ERROR
 from shared.ingest.event_fields import TrackEvent, check_event
 from shared.ingest.strict_json import parse_json
 
-Kind = Literal["link", "button", "form", "step"]
+Kind = Literal["link", "button", "form", "step", "page"]
 CheckState = Literal["ok", "wrong", "unknown"]
 # They come by themselves while a page is open, so no element has caused them.
 AMBIENT = frozenset({PAGE_VIEW, ENGAGEMENT, WEB_VITAL, SCRIPT_ERROR, EXPOSURE})
 DEPTH = 16  # of a beacon
+PAGE = "the page"  # stands for the name of an element
 NAME_CHARACTERS = 240  # of an element in the store
 
 
 @dataclass(frozen=True)
 class Element:
-    """One link, button, form or tutorial step of a page, and the declared events that its use caused."""
+    """One link, button, form or tutorial step of a page, and the declared events that its use caused.
+
+    A page of which something was not looked at stands as one that causes none.
+    """
 
     page: str
     kind: Kind
@@ -36,16 +40,17 @@ class Element:
     @property
     def label(self) -> str:
         """Its name in the store and on the Health page."""
-        return f"{self.page} {self.kind} “{self.name}” {self.selector}"[:NAME_CHARACTERS]
+        return f"{self.page} {self.kind} “{self.name}” {self.selector}".rstrip()[:NAME_CHARACTERS]
 
 
 @dataclass(frozen=True)
 class UsedPage:
-    """A page that was walked; `problem` says why it could not be."""
+    """A page and its elements; `problems` say why it could not be walked, or not in full, or will not count."""
 
     path: str
     elements: Sequence[Element] = ()
-    problem: str = ""
+    problems: Sequence[str] = ()
+    was_walked: bool = True
 
 
 @dataclass(frozen=True)
@@ -68,7 +73,17 @@ class Coverage:
 
     @property
     def elements(self) -> list[Element]:
-        return [element for page in self.pages for element in page.elements]
+        """All that was used; and what was not, so that nothing is covered unseen."""
+        found: list[Element] = []
+        for page in self.pages:
+            found += page.elements
+            found += [Element(page.path, "page", PAGE, "", reason=problem) for problem in page.problems]
+        return found
+
+    @property
+    def walked(self) -> int:
+        """How many pages were walked, be it in part."""
+        return sum(page.was_walked for page in self.pages)
 
     @property
     def missed(self) -> list[Element]:
@@ -100,6 +115,15 @@ def judge_element(page: str, used: dict[str, Any], settings: Settings) -> Elemen
             declared.append(name)
     reason = "" if declared else "; ".join(dict.fromkeys(problems)) or used.get("problem") or "no event"
     return Element(page, used["kind"], used["name"], used["selector"], tuple(dict.fromkeys(declared)), reason)
+
+
+def problems_of_tags(keys: Sequence[str], site: str | None) -> list[str]:
+    """What is wrong with the tags of a page: it needs one, of the site of the start page."""
+    if not keys:
+        return ["no tag on this page"]
+    if len(keys) > 1:
+        return [f"{len(keys)} tags on this page"]
+    return [] if keys[0] == site else [f"its tag is that of another site: {keys[0]}"]
 
 
 def events_of(bodies: Iterable[str]) -> list[Any]:

@@ -11,7 +11,7 @@ from shared.runtime.coverage.findings import Coverage, Element
 
 SIGNS = {"ok": "✓", "wrong": "✗", "unknown": "?"}
 STYLES = {"ok": "green", "wrong": "red", "unknown": "yellow"}
-KINDS = ("link", "button", "form", "step")
+KINDS = ("link", "button", "form", "step", "page")
 MOST_ROWS = 50
 MOST_EVENTS = 20
 
@@ -26,9 +26,6 @@ def print_report(coverage: Coverage, console: Console) -> None:
     console.print(_by_kind(coverage))
     if coverage.missed:
         console.print(_missed(coverage))
-    for page in coverage.pages:
-        if page.problem:
-            console.print(f"{page.path}: {page.problem}")
     console.print(sentence_of(coverage))
 
 
@@ -37,8 +34,12 @@ def sentence_of(coverage: Coverage) -> str:
     count, missed = len(coverage.elements), len(coverage.missed)
     if coverage.percent is None:
         return "Nothing was found to use."
-    pages = len(coverage.pages)
-    return f"{count - missed} of {count} elements on {pages} pages yield a declared event: {_percent(coverage)}."
+    covered = f"{count - missed} of {count} elements on {coverage.walked} pages"
+    said = f"{covered} yield a declared event: {_percent(coverage)}."
+    pages = sum(bool(page.problems) for page in coverage.pages)
+    if pages:
+        said += f" Not in order or not looked at in full: {pages} page{'s' * (pages > 1)}, counted as missed."
+    return said
 
 
 def _percent(coverage: Coverage) -> str:
@@ -64,7 +65,7 @@ def _missed(coverage: Coverage) -> Table:
         groups[element.kind, element.name, element.reason].append(element)
     table = Table("element", "name", "where", "why", title="These yield no declared event", title_justify="left")
     for (kind, name, reason), elements in list(groups.items())[:MOST_ROWS]:
-        where = f"{elements[0].page} {elements[0].selector}"
+        where = f"{elements[0].page} {elements[0].selector}".rstrip()
         more = f" and {len(elements) - 1} more" if len(elements) > 1 else ""
         table.add_row(kind, name, where + more, reason)
     if len(groups) > MOST_ROWS:
@@ -82,7 +83,8 @@ def as_json(coverage: Coverage) -> str:
         "pages": [
             {
                 "path": page.path,
-                "problem": page.problem,
+                "walked": page.was_walked,
+                "problems": list(page.problems),
                 "elements": [{**vars(element), "events": list(element.events)} for element in page.elements],
             }
             for page in coverage.pages

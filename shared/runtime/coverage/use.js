@@ -90,13 +90,18 @@ async ({ most, patience, only }) => {
 
   send();
   await pause(0);
+  const tags = [...document.querySelectorAll("script[data-site]")].map((tag) => tag.dataset.site);
   const found = [], links = new Set();
+  let left = 0; // found, but not used
   let waiting = findNew();
   while (waiting.length && found.length < most) {
     for (const { element, kind, name, selector } of waiting) {
       if (kind === "link") links.add(element.href);
-      if (found.length >= most) break;
       if (only && !only.includes(`${kind} ${selector}`)) continue;
+      if (found.length >= most) {
+        left += 1;
+        continue;
+      }
       if (!element.isConnected) {
         found.push({ kind, name, selector, bodies: [], isGone: true, problem: "gone before it could be used" });
         continue;
@@ -112,5 +117,5 @@ async ({ most, patience, only }) => {
     }
     waiting = findNew();
   }
-  return { found, links: [...links] };
+  return { found, left: left + waiting.length, tags, links: [...links] };
 }

@@ -1,6 +1,8 @@
 """Walks a docs site from its start page along its own links, and uses every element of each page."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urldefrag, urlsplit
@@ -8,14 +10,14 @@ from urllib.parse import urldefrag, urlsplit
 from shared.config import Settings
 from shared.errors import InvalidInput
 from shared.runtime.coverage.browser import context_options, only_reading, open_browser
-from shared.runtime.coverage.findings import Coverage, Element, UsedPage, judge_element
+from shared.runtime.coverage.findings import Coverage, UsedPage, judge_element, problems_of_tags
 from shared.runtime.coverage.tag_check import check_tag, look_at_tag
 
 if TYPE_CHECKING:
     from playwright.async_api import Browser, BrowserContext, Page
 
 MOST_PAGES = 100
-MOST_ELEMENTS = 1000  # of one page
+MOST_ELEMENTS = 1000  # of one page, unless --elements says otherwise
 STEP_PATIENCE_MS = 5_000
 PAGE_MS = 30_000
 HERE = Path(__file__).parent
@@ -27,11 +29,13 @@ async def measure_coverage(
     settings: Settings,
     *,
     pages: int = MOST_PAGES,
+    elements: int = MOST_ELEMENTS,
     browser: str | None = None,
     progress: Progress | None = None,
 ) -> Coverage:
-    """Looks at the tag of the start page, then walks at most so many pages of the same origin.
+    """Looks at the tag of the start page, then walks at most so many pages of the same origin and elements of each.
 
+    What is beyond that, or cannot be opened, counts as missed.
     Raises `InvalidInput` for an address that is none, `ConfigurationError` when there is no browser.
     """
     start = _start_of(url)
@@ -41,7 +45,8 @@ async def measure_coverage(
         seen = await _first_look(opened, options, start)
         result.site = str(seen.tags[0]["site"]) if seen.tags else None
         result.checks = check_tag(seen, start, settings)
-        await _walk(opened, options, result, settings, pages, progress)
+        async with _watching(opened, options) as context:
+            await _walk(_Walker(context, settings, result.site, elements), result, pages, progress)
     return result
 
 
@@ -61,72 +66,93 @@ async def _first_look(browser: "Browser", options: dict[str, Any], start: str) -
         raise InvalidInput(f"{start} cannot be opened: {error.message.splitlines()[0]}") from None
 
 
-async def _walk(
-    browser: "Browser",
-    options: dict[str, Any],
-    result: Coverage,
-    settings: Settings,
-    most: int,
-    progress: Progress | None,
-) -> None:
-    known, done = [result.url], 0
+@asynccontextmanager
+async def _watching(browser: "Browser", options: dict[str, Any]) -> AsyncIterator["BrowserContext"]:
+    """Where pages are opened that keep what they would send."""
     context = await browser.new_context(**options)
     try:
         await context.add_init_script(path=HERE / "watch.js")
-        while done < min(len(known), most):
-            if progress:
-                progress(done, min(len(known), most), urlsplit(known[done]).path)
-            page, links = await _use_page(context, known[done], settings)
-            result.pages.append(page)
-            known += [link for link in _pages_of(links, result.url) if link not in known]
-            done += 1
-        if progress:
-            progress(done, done, "")
+        yield context
     finally:
         await context.close()
 
 
-async def _use_page(context: "BrowserContext", url: str, settings: Settings) -> tuple[UsedPage, list[str]]:
-    """The elements of one page, and where its links lead. What was gone before its turn gets a fresh page."""
-    path = urlsplit(url).path
-    uses, links, problem = await _visit(context, url)
-    gone = [f"{use['kind']} {use['selector']}" for use in uses if use["isGone"]]
-    if gone:
-        again, _, _ = await _visit(context, url, gone)
-        second = {(use["kind"], use["selector"]): use for use in again}
-        uses = [second.get((use["kind"], use["selector"]), use) if use["isGone"] else use for use in uses]
-    elements: list[Element] = [judge_element(path, use, settings) for use in uses]
-    return UsedPage(path, elements, problem), links
+async def _walk(walker: "_Walker", result: Coverage, most: int, progress: Progress | None) -> None:
+    known, done = [result.url], 0
+    while done < min(len(known), most):
+        if progress:
+            progress(done, min(len(known), most), urlsplit(known[done]).path)
+        page, links = await walker.use_page(known[done])
+        result.pages.append(page)
+        known += [link for link in _pages_of(links, result.url) if link not in known]
+        done += 1
+    beyond = [f"not walked, beyond --pages {most}"]
+    result.pages += [UsedPage(urlsplit(url).path, problems=beyond, was_walked=False) for url in known[done:]]
+    if progress:
+        progress(done, done, "")
 
 
-async def _visit(
-    context: "BrowserContext", url: str, only: list[str] | None = None
-) -> tuple[list[dict[str, Any]], list[str], str]:
-    from playwright.async_api import Error
+@dataclass
+class _Visit:
+    """What one look at a page found; without `tags` it was no page, or could not be opened."""
 
-    page = await context.new_page()
-    try:
-        return await _open_and_use(page, url, only)
-    except Error as error:
-        return [], [], error.message.splitlines()[0]
-    finally:
-        await page.close()
+    uses: list[dict[str, Any]] = field(default_factory=list)
+    links: list[str] = field(default_factory=list)
+    tags: list[str] | None = None
+    left: int = 0
+    problem: str = ""
 
 
-async def _open_and_use(page: "Page", url: str, only: list[str] | None) -> tuple[list[dict[str, Any]], list[str], str]:
-    await page.route("**/*", only_reading(lambda _request: None, lambda: url))
-    answer = await page.goto(url, wait_until="load", timeout=PAGE_MS)
-    if answer is not None and answer.status >= 400:
-        return [], [], f"answered {answer.status}"
-    if answer is not None and "html" not in answer.headers.get("content-type", "html"):
-        return [], [], ""
-    await page.evaluate(
-        "() => new Promise((done) => (window.requestIdleCallback || setTimeout)(done, {timeout: 2000}))"
-    )
-    used = await page.evaluate(
-        (HERE / "use.js").read_text("utf-8"), {"most": MOST_ELEMENTS, "patience": STEP_PATIENCE_MS, "only": only}
-    )
-    return used["found"], used["links"], ""
+@dataclass(frozen=True)
+class _Walker:
+    """Uses pages one after another."""
+
+    context: "BrowserContext"
+    settings: Settings
+    site: str | None
+    most_elements: int
+
+    async def use_page(self, url: str) -> tuple[UsedPage, list[str]]:
+        """The elements of one page, and where its links lead. What was gone before its turn gets a fresh page."""
+        path = urlsplit(url).path
+        visit = await self._visit(url)
+        uses = visit.uses
+        gone = [f"{use['kind']} {use['selector']}" for use in uses if use["isGone"]]
+        if gone:
+            again = await self._visit(url, gone)
+            second = {(use["kind"], use["selector"]): use for use in again.uses}
+            uses = [second.get((use["kind"], use["selector"]), use) if use["isGone"] else use for use in uses]
+        if visit.problem:
+            return UsedPage(path, problems=[visit.problem], was_walked=False), []
+        problems = problems_of_tags(visit.tags, self.site) if visit.tags is not None else []
+        if visit.left:
+            problems.append(f"only its first {self.most_elements} elements were used; --elements allows more")
+        return UsedPage(path, [judge_element(path, use, self.settings) for use in uses], problems), visit.links
+
+    async def _visit(self, url: str, only: list[str] | None = None) -> _Visit:
+        from playwright.async_api import Error
+
+        page = await self.context.new_page()
+        try:
+            return await self._open_and_use(page, url, only)
+        except Error as error:
+            return _Visit(problem=error.message.splitlines()[0])
+        finally:
+            await page.close()
+
+    async def _open_and_use(self, page: "Page", url: str, only: list[str] | None) -> _Visit:
+        await page.route("**/*", only_reading(lambda _request: None, lambda: url))
+        answer = await page.goto(url, wait_until="load", timeout=PAGE_MS)
+        if answer is not None and answer.status >= 400:
+            return _Visit(problem=f"answered {answer.status}")
+        if answer is not None and "html" not in answer.headers.get("content-type", "html"):
+            return _Visit()
+        await page.evaluate(
+            "() => new Promise((done) => (window.requestIdleCallback || setTimeout)(done, {timeout: 2000}))"
+        )
+        orders = {"most": self.most_elements, "patience": STEP_PATIENCE_MS, "only": only}
+        used = await page.evaluate((HERE / "use.js").read_text("utf-8"), orders)
+        return _Visit(used["found"], used["links"], used["tags"], used["left"])
 
 
 def _pages_of(links: Iterable[str], start: str) -> list[str]:

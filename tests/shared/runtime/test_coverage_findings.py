@@ -12,7 +12,7 @@ from shared.config import Settings
 from shared.errors import ConfigurationError
 from shared.runtime.coverage import Coverage, UsedPage, as_json, print_report
 from shared.runtime.coverage.browser import find_chromium
-from shared.runtime.coverage.findings import judge_element
+from shared.runtime.coverage.findings import judge_element, problems_of_tags
 from shared.runtime.coverage.tag_check import Seen, check_tag
 from tests.conftest import make_settings
 
@@ -114,21 +114,52 @@ def test_a_run_is_told_for_people_and_for_programs(settings: Settings) -> None:
     used = {"kind": "button", "selector": "#buy", "problem": ""}
     buy = judge_element("/", {**used, "name": "[bold]Buy", "bodies": [sent({"name": "click"})]}, settings)
     lost = [judge_element(page, {**used, "name": "[red]Lost", "bodies": []}, settings) for page in ("/", "/a")]
-    pages = [UsedPage("/", [buy, lost[0]]), UsedPage("/a", lost[1:]), UsedPage("/b", problem="answered 404")]
+    pages = [
+        UsedPage("/", [buy, lost[0]]),
+        UsedPage("/a", lost[1:]),
+        UsedPage("/b", problems=["answered 404"], was_walked=False),
+        UsedPage("/c", problems=["not walked, beyond --pages 2"], was_walked=False),
+        UsedPage("/d", problems=["not walked, beyond --pages 2"], was_walked=False),
+    ]
     coverage = Coverage(URL, "docs", check_tag(good_look(), URL, settings), pages)
     text = io.StringIO()
     print_report(coverage, Console(file=text, width=200, markup=False, highlight=False))
     for words in (
-        "1 of 3 elements on 3 pages yield a declared event: 33.3 %.",
+        "1 of 6 elements on 2 pages yield a declared event: 16.6 %. "
+        "Not in order or not looked at in full: 3 pages, counted as missed.",
         "[red]Lost",
         "and 1 more",
-        "/b: answered 404",
+        "answered 404",
+        "/c and 1 more",
     ):
         assert words in text.getvalue()
     told = json.loads(as_json(coverage))
     assert told["site"] == "docs"
     assert told["pages"][0]["elements"][0]["events"] == ["click"]
     assert lost[0].label == "/ button “[red]Lost” #buy"
+
+
+@pytest.mark.parametrize("problem", ["answered 404", "not walked, beyond --pages 1", "no tag on this page"])
+def test_a_page_that_was_not_looked_at_is_not_covered(settings: Settings, problem: str) -> None:
+    used = {"kind": "link", "name": "a", "selector": "a", "problem": "", "bodies": [sent({"name": "click"})]}
+    found = Coverage(URL, "docs", pages=[UsedPage("/", [judge_element("/", used, settings)])])
+    assert found.percent == 100
+    found.pages.append(UsedPage("/b", problems=[problem], was_walked=False))
+    assert found.percent == 50
+    assert [element.label for element in found.missed] == ["/b page “the page”"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "problems"),
+    [
+        (["docs"], []),
+        ([], ["no tag on this page"]),
+        (["docs", "docs"], ["2 tags on this page"]),
+        (["blog"], ["its tag is that of another site: blog"]),
+    ],
+)
+def test_each_page_needs_the_tag_of_the_start_page(keys: list[str], problems: list[str]) -> None:
+    assert problems_of_tags(keys, "docs") == problems
 
 
 def test_only_what_is_whole_reads_as_100_percent(settings: Settings) -> None:
