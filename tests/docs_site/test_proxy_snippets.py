@@ -98,6 +98,7 @@ def test_plain_rewrites_change_no_answer(host: str) -> None:
     assert "202" not in rewrite
 
 
+@pytest.mark.slow
 def test_worker_hides_a_dead_collector_from_beacons_only() -> None:
     node = shutil.which("node")
     if node is None:

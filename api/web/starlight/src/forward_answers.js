@@ -41,11 +41,11 @@ export function formPage(status, retryAfter, fields, url) {
   return new Response(html, { status: known ? status : 503, headers });
 }
 
-/** A path of this site, whatever the form says. */
+/** A path of this site, whatever the form says: with two slashes in front it would name another host. */
 function pageOf(fields, url) {
   const page = fields.get('page') ?? '/';
   const target = URL.canParse(page, url) ? new URL(page, url) : new URL('/', url);
-  return target.origin === url.origin ? target.pathname : '/';
+  return target.origin === url.origin ? target.pathname.replace(/^\/+/, '/') : '/';
 }
 
 function escape(text) {
