@@ -1,14 +1,18 @@
-"""Keeps what other monitoring systems tell: one row for each alert that began, moved on as it is told again."""
+"""Keeps what other monitoring systems tell: one row for each alert that began, moved on as it is told again.
+
+Alertmanager's webhook knows an alert by its labels and its beginning; one that begins again has ended before. Its API
+knows it by its labels alone: Prometheus and others say a beginning of their own, and until when it fires at least.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import or_, update
+from sqlalchemy import ColumnElement, func, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from shared.ingest.protocols.alertmanager import ExternalAlert
+from shared.ingest.protocols.alertmanager import WEBHOOK, ExternalAlert
 from shared.store.dialect import insert_if_new
 from shared.store.models import ExternalEvent
 
@@ -28,12 +32,14 @@ class Told:
 async def take_alerts(
     session: AsyncSession, site: str, source: str, alerts: Sequence[ExternalAlert], now: datetime
 ) -> Told:
-    """Stores new alerts and moves known ones on; one that is resolved is not opened again for the same beginning."""
+    """Stores new alerts and moves known ones on."""
     told = Told()
+    await end_passed(session, now)
     for alert in sorted(alerts, key=lambda alert: (alert.fingerprint, alert.starts_at or now)):
         starts_at = await _beginning_of(session, site, source, alert, now)
         if await insert_if_new(session, _make_row(site, source, alert, starts_at, now)):
             told.new += 1
+            await _end_earlier(session, site, source, alert)
         elif await _move_on(session, site, source, alert, starts_at, now):
             told.changed += 1
         else:
@@ -41,25 +47,47 @@ async def take_alerts(
     return told
 
 
+async def end_passed(session: AsyncSession, now: datetime) -> int:
+    """Alerts whose end was told beforehand and has come; how many."""
+    passed = (col(ExternalEvent.status) == FIRING, col(ExternalEvent.ends_at) <= now)
+    ended = await session.execute(update(ExternalEvent).where(*passed).values(status=RESOLVED))
+    return int(ended.rowcount)  # type: ignore[attr-defined]
+
+
+async def _end_earlier(session: AsyncSession, site: str, source: str, alert: ExternalAlert) -> None:
+    """Of alerts with the same labels only the one that began last may still fire; when the others ended is unknown."""
+    same = _with_labels_of(site, source, alert)
+    last = select(func.max(ExternalEvent.starts_at)).where(*same).scalar_subquery()
+    earlier = (*same, col(ExternalEvent.status) == FIRING, col(ExternalEvent.starts_at) < last)
+    await session.execute(update(ExternalEvent).where(*earlier).values(status=RESOLVED))
+
+
+def _with_labels_of(site: str, source: str, alert: ExternalAlert) -> tuple[ColumnElement[bool], ...]:
+    return (
+        col(ExternalEvent.site) == site,
+        col(ExternalEvent.source) == source,
+        col(ExternalEvent.fingerprint) == alert.fingerprint,
+    )
+
+
 async def _beginning_of(session: AsyncSession, site: str, source: str, alert: ExternalAlert, now: datetime) -> datetime:
     """Which alert of these labels is meant.
 
     One that is told without a beginning is the open one. So is one that ends and names a beginning that nobody told
-    us: Alertmanager does that when somebody sets an end that lies before the beginning.
+    us: Alertmanager does that when somebody sets an end that lies before the beginning. By the API the open one is
+    meant whatever beginning is told.
     """
-    if alert.starts_at is not None and alert.status == FIRING:
+    if alert.starts_at is not None and alert.status == FIRING and source == WEBHOOK:
         return alert.starts_at
-    query = select(ExternalEvent.starts_at).where(
-        ExternalEvent.site == site,
-        ExternalEvent.source == source,
-        ExternalEvent.fingerprint == alert.fingerprint,
-    )
+    query = select(ExternalEvent.starts_at, ExternalEvent.status).where(*_with_labels_of(site, source, alert))
     query = query.where(or_(col(ExternalEvent.status) == FIRING, col(ExternalEvent.starts_at) == alert.starts_at))
     query = query.order_by(col(ExternalEvent.starts_at).desc()).limit(OPEN_AT_ONCE)
-    beginnings = list((await session.execute(query)).scalars())
-    if alert.starts_at in beginnings or not beginnings:
+    known = (await session.execute(query)).all()
+    still_open = [starts_at for starts_at, status in known if status == FIRING]
+    is_named = any(starts_at == alert.starts_at for starts_at, _ in known)
+    if not still_open or (is_named and alert.status == RESOLVED):
         return alert.starts_at or now
-    return beginnings[0]
+    return still_open[0]
 
 
 def _make_row(site: str, source: str, alert: ExternalAlert, starts_at: datetime, now: datetime) -> ExternalEvent:
@@ -84,17 +112,22 @@ async def _move_on(
     session: AsyncSession, site: str, source: str, alert: ExternalAlert, starts_at: datetime, now: datetime
 ) -> bool:
     """Whether the state changed; that it was told again is counted either way."""
-    same = (
-        col(ExternalEvent.site) == site,
-        col(ExternalEvent.source) == source,
-        col(ExternalEvent.fingerprint) == alert.fingerprint,
-        col(ExternalEvent.starts_at) == starts_at,
-    )
+    same = (*_with_labels_of(site, source, alert), col(ExternalEvent.starts_at) == starts_at)
     again = {"times_told": ExternalEvent.times_told + 1, "updated_at": now}
-    still_open = (*same, col(ExternalEvent.status) == FIRING)
+    may_move = same if _opens_again(source, alert, now) else (*same, col(ExternalEvent.status) == FIRING)
     news = {"status": alert.status, "ends_at": alert.ends_at, "annotations": dict(alert.annotations), **again}
-    moved = await session.execute(update(ExternalEvent).where(*still_open).values(**news))
+    moved = await session.execute(update(ExternalEvent).where(*may_move).values(**news))
     if moved.rowcount == 1:  # type: ignore[attr-defined]
         return alert.status == RESOLVED
     await session.execute(update(ExternalEvent).where(*same).values(**again))
     return False
+
+
+def _opens_again(source: str, alert: ExternalAlert, now: datetime) -> bool:
+    """Whether an alert that had ended fires once more.
+
+    A webhook's firing may have been overtaken by its own end. Who tells the API until when it fires was only not
+    heard for a while, and if this is late too, it ends by itself.
+    """
+    is_firing_until = alert.status == FIRING and alert.ends_at is not None and alert.ends_at > now
+    return source != WEBHOOK and is_firing_until

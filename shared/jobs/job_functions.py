@@ -4,6 +4,7 @@ from shared.decide import alerts, prompts
 from shared.deliver import reports
 from shared.guard.rate_limits import remove_old_windows
 from shared.guard.sessions import remove_ended
+from shared.ingest.external_events import end_passed
 from shared.jobs.context import JobContext
 
 PROMPTS_AT_ONCE = 20
@@ -63,6 +64,12 @@ async def post_due_reports(context: JobContext) -> int:
 async def check_alerts(context: JobContext) -> int:
     """Evaluates the alert rules of every site; how many posts came of it."""
     return await alerts.check_rules(context.store, context.settings, context.clock.now(), context.run)
+
+
+async def end_external_alerts(context: JobContext) -> int:
+    """Ends the alerts of other systems that were told until a moment that has passed."""
+    now = context.clock.now()
+    return await context.run(lambda session: end_passed(session, now))
 
 
 async def purge_old(context: JobContext) -> int:

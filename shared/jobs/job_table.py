@@ -34,6 +34,12 @@ JOBS = (
     Job("post-reports", job_functions.post_due_reports, 30, meaning="builds due summaries and hands them to delivery"),
     Job("check-alerts", job_functions.check_alerts, 30, meaning="evaluates the alert rules of every site"),
     Job(
+        "end-external-alerts",
+        job_functions.end_external_alerts,
+        60,
+        meaning="ends alerts of other systems that fire only until a moment that has passed",
+    ),
+    Job(
         "purge-old-rows",
         purge_old_rows,
         3600,

@@ -1,6 +1,7 @@
 """Talks to a listening API: well-formed requests, raw bytes, and what arrived in its store."""
 
 import asyncio
+import base64
 import io
 import json
 from collections.abc import Mapping
@@ -107,3 +108,9 @@ def make_event(name: str = "page_view", **fields: Any) -> dict[str, Any]:
     """A good event with a fresh id."""
     page = {"page": "/start", "view": random_uuid()} if name == "page_view" else {}
     return {"id": random_uuid(), "name": name, **page, **fields}
+
+
+def basic(key: dict[str, str]) -> dict[str, str]:
+    """The same key as clients of Segment present it."""
+    shown = key["Authorization"].removeprefix("Bearer ")
+    return {"Authorization": "Basic " + base64.b64encode(f"{shown}:".encode()).decode()}

@@ -1,6 +1,5 @@
 """Foreign clients' requests, as they were seen on the wire: rows, answers, keys and repeats."""
 
-import base64
 import gzip
 import json
 from typing import Any
@@ -10,12 +9,10 @@ from sqlmodel import select
 
 from shared.ingest.identities import opt_in
 from shared.runtime import Runtime
-from shared.store.models import Event, ExternalEvent, Person, Platform
-from tests.api.running_api import Answer, RunningApi, make_event
+from shared.store.models import Event, Person, Platform
+from tests.api.running_api import Answer, RunningApi, basic, make_event
 
 PAGE = "https://www.docs.example/intro?utm_source=news&utm_campaign=spring&token=secret#top"
-LABELS = {"alertname": "CTRDrop", "service": "docs", "severity": "P1"}
-STARTS = "2026-03-11T03:50:46.658320997Z"
 
 
 def plausible(name: str = "pageview", **fields: Any) -> dict[str, Any]:
@@ -29,11 +26,6 @@ def message(kind: str = "track", **fields: Any) -> dict[str, Any]:
 async def segment(api: RunningApi, key: dict[str, str], *messages: Any, **fields: Any) -> Answer:
     body = {"batch": list(messages), "writeKey": "wr_x", **fields}
     return await api.ask("POST", "/v1/batch", body, basic(key))
-
-
-def basic(key: dict[str, str]) -> dict[str, str]:
-    shown = key["Authorization"].removeprefix("Bearer ")
-    return {"Authorization": "Basic " + base64.b64encode(f"{shown}:".encode()).decode()}
 
 
 async def test_plausible_page_view_keeps_path_referrer_host_and_campaign(api: RunningApi) -> None:
@@ -327,61 +319,3 @@ async def test_a_beacon_with_half_of_an_emoji_keeps_its_page_view(api: RunningAp
     assert answer.status == 202
     view, error_row = await api.events()
     assert (view.name, error_row.props["message"]) == ("page_view", "cut here: \ufffd")
-
-
-def webhook(status: str = "firing", **fields: Any) -> dict[str, Any]:
-    alert = {
-        "status": status,
-        "labels": LABELS,
-        "annotations": {"summary": "CTR down, ask ada@example.com"},
-        "startsAt": STARTS,
-        "endsAt": "0001-01-01T00:00:00Z",
-        "generatorURL": "http://prometheus.example/graph?g0.expr=secret",
-        "fingerprint": "8a111dfa0517514c",
-        **fields,
-    }
-    return {
-        "version": "4",
-        "receiver": "w",
-        "status": status,
-        "alerts": [alert],
-        "truncatedAlerts": 0,
-        "routeLabels": {},
-    }
-
-
-async def external(runtime: Runtime) -> list[ExternalEvent]:
-    async with runtime.store.read() as session:
-        return list((await session.execute(select(ExternalEvent))).scalars())
-
-
-async def test_alertmanager_webhook_moves_one_row_from_firing_to_resolved(api: RunningApi, runtime: Runtime) -> None:
-    key = await api.make_key("alerts:write")
-    for _ in range(2):
-        assert (await api.ask("POST", "/api/v1/alertmanager", webhook(), key)).status == 200
-    [row] = await external(runtime)
-    assert (row.status, row.name, row.severity, row.times_told) == ("firing", "CTRDrop", "P1", 2)
-    assert (row.ends_at, row.link) == (None, "http://prometheus.example/graph")
-    assert row.annotations == {"summary": "CTR down, ask [e-mail removed]"}
-    resolved = webhook("resolved", endsAt="2026-03-11T04:00:00Z")
-    await api.ask("POST", "/api/v1/alertmanager", resolved, key)
-    await api.ask("POST", "/api/v1/alertmanager", webhook(), key)  # overtaken by its own end
-    [row] = await external(runtime)
-    assert (row.status, row.times_told) == ("resolved", 4)
-    assert (await api.ask("POST", "/api/v1/alertmanager", webhook(startsAt="2026-03-11T05:00:00Z"), key)).status == 200
-    early_end = webhook("resolved", startsAt="2020-01-01T00:00:00Z", endsAt="2020-01-01T00:00:00Z")
-    assert (await api.ask("POST", "/api/v1/alertmanager", early_end, key)).status == 200
-    assert [row.status for row in await external(runtime)] == ["resolved", "resolved"]
-
-
-async def test_alert_api_knows_the_same_labels_again(api: RunningApi, runtime: Runtime) -> None:
-    key = await api.make_key("alerts:write")
-    for _ in range(2):
-        assert (await api.ask("POST", "/api/v2/alerts", [{"labels": LABELS}], key)).status == 200
-    ended = [{"labels": LABELS, "endsAt": "2026-03-11T11:00:00Z"}]
-    assert (await api.ask("POST", "/api/v2/alerts", ended, basic(key))).status == 200
-    [row] = await external(runtime)
-    assert (row.fingerprint, row.status, row.times_told) == ("8a111dfa0517514c", "resolved", 3)
-    assert (await api.ask("GET", "/api/v2/status", headers=key)).json()["cluster"]["status"] == "disabled"
-    assert (await api.ask("GET", "/api/v2/status")).status == 401
-    assert (await api.ask("POST", "/api/v2/alerts", [], await api.make_key("events:write"))).status == 403

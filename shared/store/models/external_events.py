@@ -17,6 +17,7 @@ class ExternalEvent(SQLModel, table=True):
     __table_args__ = (
         UniqueConstraint("site", "source", "fingerprint", "starts_at", name="uq_external_event_beginning"),
         Index("ix_external_event_site_starts_at", "site", "starts_at"),
+        Index("ix_external_event_status_ends_at", "status", "ends_at"),
     )
     erasure: ClassVar = Erasure.KEEP
 

@@ -13,6 +13,7 @@ from shared.jobs import job_functions as jobs
 from shared.jobs.context import JobContext
 from shared.messages import parse_message
 from shared.store.models import (
+    ExternalEvent,
     Identity,
     Member,
     OutboxMessage,
@@ -115,6 +116,17 @@ async def test_alerts_of_the_intake_are_checked(context, settings):
     assert await jobs.check_alerts(watching) == 1
     (row,) = await all_of(context.store, OutboxMessage)
     assert parse_message(row.payload).figure.value == 1.0
+
+
+async def test_alerts_of_other_systems_end_when_their_time_has_come(context):
+    now = context.clock.now()
+    about = {"site": "docs", "source": "api", "fingerprint": "8a111dfa0517514c", "name": "A", "status": "firing"}
+    times = {"starts_at": now, "received_at": now, "updated_at": now}
+    await add(context.store, ExternalEvent(**about, **times, ends_at=now + timedelta(minutes=4)))
+    assert await jobs.end_external_alerts(context) == 0
+    context.clock.advance(minutes=4)
+    assert await jobs.end_external_alerts(context) == 1
+    assert [row.status for row in await all_of(context.store, ExternalEvent)] == ["resolved"]
 
 
 async def test_what_nobody_may_use_any_more_is_removed(context):

@@ -164,6 +164,7 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("external_event", schema=None) as batch_op:
         batch_op.create_index("ix_external_event_site_starts_at", ["site", "starts_at"], unique=False)
+        batch_op.create_index("ix_external_event_status_ends_at", ["status", "ends_at"], unique=False)
 
     op.create_table(
         "feedback",
@@ -579,6 +580,7 @@ def downgrade() -> None:
 
     op.drop_table("feedback")
     with op.batch_alter_table("external_event", schema=None) as batch_op:
+        batch_op.drop_index("ix_external_event_status_ends_at")
         batch_op.drop_index("ix_external_event_site_starts_at")
 
     op.drop_table("external_event")
