@@ -59,3 +59,40 @@ def test_no_form_leads_to_another_site(page: str) -> None:
 
 def test_a_form_leads_back_to_its_page() -> None:
     assert ask("site=docs&text=good&page=/a/b/")["headers"]["location"] == "/a/b/#warroom-thanks"
+
+
+@pytest.mark.parametrize(
+    ("origin", "fetch_site", "status"),
+    [
+        ("null", "same-origin", 303),
+        ("null", "cross-site", 403),
+        ("null", None, 403),
+        ("https://evil.example", None, 403),
+    ],
+)
+def test_a_page_without_a_referrer_is_known_by_what_the_browser_says(
+    origin: str, fetch_site: str | None, status: int
+) -> None:
+    headers = {**FORM, "Origin": origin, **({"Sec-Fetch-Site": fetch_site} if fetch_site else {})}
+    told = ask("site=docs&text=good", headers)
+    assert told["status"] == status
+    assert bool(told["asked"]) == (status == 303)
+
+
+@pytest.mark.parametrize(
+    ("what", "status", "words"),
+    [
+        ({"headers": {**FORM, "Origin": "https://evil.example"}}, 403, "Pages of other sites may not send here."),
+        ({"limit": 5}, 413, "It was too long."),
+        ({"status": 413}, 413, "It was too long."),
+        ({"status": 415}, 415, "made in a way that cannot be taken"),
+        ({"status": 415, "headers": {**FORM, "Content-Type": "multipart/form-data; boundary=x"}}, 415, "“Back”"),
+        ({"status": 403}, 503, "Please try again in a minute."),
+        ({"status": 0}, 503, "Please try again in a minute."),
+    ],
+)
+def test_whoever_sends_a_form_gets_a_page(what: dict[str, Any], status: int, words: str) -> None:
+    told = ask("site=docs&text=good", **what)
+    assert (told["status"], told["headers"]["content-type"]) == (status, "text/html; charset=utf-8")
+    assert words in told["body"]
+    assert ('value="good"' in told["body"]) == ("Send again" in told["body"])

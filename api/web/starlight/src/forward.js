@@ -22,12 +22,12 @@ export async function passOnEvents(request, reader, settings) {
   return new Response(null, { status: 202, headers: { 'Cache-Control': 'no-store' } });
 }
 
-/** The collector's own answer, or 503 with a sentence: the reader keeps what was typed. */
+/** The collector's own answer, or 503 with a sentence: the reader keeps what was typed. A form gets a page each time. */
 export async function passOnFeedback(request, reader, settings) {
   const body = await readOwnBody(request, reader, settings);
-  if (body instanceof Response) return body;
+  if (body instanceof Response) return isForm(request) ? formPage(body.status, null, null, reader.url) : body;
   const answer = await ask('/feedback', request, body, reader, settings);
-  if (isForm(request)) return answerForm(answer, body, reader);
+  if (isForm(request)) return answerForm(answer, request, body, reader);
   if (answer && (answer.ok || [400, 413, 415, 429].includes(answer.status))) return copyOf(answer);
   await answer?.body?.cancel();
   noteUnsent('feedback', answer);
@@ -53,13 +53,15 @@ export async function passOnDismissal(request, reader, settings, id) {
   return new Response(null, { status: answer?.ok ? 204 : 202, headers: { 'Cache-Control': 'no-store' } });
 }
 
-async function answerForm(answer, body, reader) {
-  const fields = new URLSearchParams(new TextDecoder().decode(body));
+async function answerForm(answer, request, body, reader) {
+  const isRead = !request.headers.get('content-type').toLowerCase().startsWith('multipart');
+  const fields = isRead ? new URLSearchParams(new TextDecoder().decode(body)) : null;
   const retryAfter = answer?.headers.get('retry-after');
   await answer?.body?.cancel();
-  if (answer?.status === 303 || answer?.ok) return backToPage(fields, reader.url);
-  if (!answer || ![400, 413, 429].includes(answer.status)) noteUnsent('feedback', answer);
-  return formPage(answer?.status, retryAfter, fields, reader.url);
+  if (fields && (answer?.status === 303 || answer?.ok)) return backToPage(fields, reader.url);
+  const isReadersCase = [400, 413, 415, 429].includes(answer?.status);
+  if (!isReadersCase) noteUnsent('feedback', answer);
+  return formPage(isReadersCase ? answer.status : 503, retryAfter, fields, reader.url);
 }
 
 /** The body of a request of our own pages, or the answer that refuses it. */
@@ -72,7 +74,8 @@ async function readOwnBody(request, reader, { bodyLimitBytes }) {
 }
 
 function isOwn(origin, request, url) {
-  if (!URL.canParse(origin)) return false; // "null", as sandboxed frames say
+  // Pages with `Referrer-Policy: no-referrer` name no origin, nor do sandboxed frames, which are no site's own.
+  if (!URL.canParse(origin)) return origin === 'null' && request.headers.get('sec-fetch-site') === 'same-origin';
   const { host } = new URL(origin);
   return host === url.host || host === request.headers.get('host');
 }
