@@ -17,10 +17,9 @@ from shared.errors import LimitReached, NotAllowed, NotFound
 from shared.guard.privacy import VisitorHasher, address_bucket
 from shared.guard.rate_limits import hit
 from shared.identifiers import keyed_hash, new_id
-from shared.ingest.event_fields import clean_page
 from shared.ingest.feedback.negative_note import tell_if_very_negative
 from shared.ingest.feedback.new_feedback import FeedbackOutcome, FeedbackSender, NewFeedback, check_feedback
-from shared.ingest.feedback.preparing import PreparedText, prepare_text
+from shared.ingest.feedback.preparing import PreparedText, clean_fields, prepare_text
 from shared.ingest.feedback.repeats import (
     find_earlier,
     form_keys,
@@ -99,7 +98,7 @@ class FeedbackIntake:
         if sender.key is None and sender.source in ("web", "form") and is_bot(sender.user_agent, site.key):
             return self._drop(site.key, "bot")
         check_feedback(new, self.settings.limits)
-        new = new.model_copy(update={"page": clean_page(new.page, self.settings.limits.page_characters)})
+        new = clean_fields(new, self.settings.limits, self._key)
         now = self._clock.now()
         prepared = await prepare_text(new.text, self.settings.sentiment, new.language or sender.language)
         visitor = None

@@ -1,12 +1,19 @@
-"""What happens to a text before it is stored: personal data out, then the score; off the loop, before the unit."""
+"""What happens to feedback before it is stored: personal data out, then the score; off the loop, before the unit."""
 
 import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from shared.config import SentimentSettings
+from shared.config import LimitSettings, SentimentSettings
 from shared.derive.sentiment import NO_TEXT, SentimentLimits, score_sentiment
 from shared.guard.redaction import redact
+from shared.guard.request_traces import remove_traces
+from shared.identifiers import keyed_hash
+from shared.ingest.event_fields import NOT_OF_AN_ID, clean_page
+from shared.ingest.event_properties import clean_free_text, clean_selector
+from shared.ingest.feedback.new_feedback import NewFeedback
+
+NAMES = ("survey", "plan", "segment")
 
 
 @dataclass(frozen=True)
@@ -17,6 +24,20 @@ class PreparedText:
     columns: dict[str, Any]
 
 
+def clean_fields(new: NewFeedback, limits: LimitSettings, key: bytes) -> NewFeedback:
+    """The feedback whose fields beside its words hold no query, address or secret; `contact` is what was meant."""
+    texts = {name: clean_free_text(text).strip() or None for name in NAMES if (text := getattr(new, name))}
+    element = new.element and clean_selector(new.element)
+    page = clean_page(new.page, limits.page_characters)
+    return new.model_copy(update={**texts, "element": element, "page": page, "id": _clean_id(new.id, key)})
+
+
+def _clean_id(sent: str | None, key: bytes) -> str | None:
+    """An id is random; what tells more is known again by a keyed hash."""
+    is_plain = sent is None or (NOT_OF_AN_ID.search(sent) is None and clean_free_text(sent) == sent)
+    return sent if is_plain or sent is None else keyed_hash(key, "feedback id", sent)
+
+
 async def prepare_text(text: str | None, rules: SentimentSettings, language: str | None) -> PreparedText:
     return await asyncio.to_thread(redact_and_score, text, rules, language)
 
@@ -25,7 +46,7 @@ def redact_and_score(text: str | None, rules: SentimentSettings, language: str |
     """Scores what is kept, so that the same text always has the same score."""
     if text is None or not text.strip():
         return PreparedText(None, {"text": None, "language": language, "not_scored_reason": NO_TEXT})
-    redacted = redact(text.strip())
+    redacted = redact(remove_traces(text.strip()).strip())
     limits = SentimentLimits(characters=rules.text_characters, words=rules.text_words, emoji=rules.emoji)
     score = score_sentiment(redacted.text, limits)
     columns = {

@@ -314,3 +314,24 @@ async def test_the_team_hears_again_when_words_follow_the_lowest_score(desk: Des
     feedback_id = await desk.send(score=1)
     await desk.intake.add_words(feedback_id, "Nothing works for me")
     assert [row.payload["quote"]["text"] for row in await desk.notes()] == ["", "Nothing works for me"]
+
+
+async def test_no_field_of_feedback_keeps_what_a_request_carries(desk: Desk) -> None:
+    """`contact` is what its sender gave us to be reached."""
+    words = "I was at https://docs.example/x?token=canary#part as 203.0.113.7 and it failed"
+    fields = {"plan": "/plans?user=ada", "segment": "for ada@example.com", "survey": "?canary=1"}
+    await desk.send(words, **fields, page="/x?token=canary", element="203.0.113.7", contact="ada@example.com")
+    row = await desk.feedback()
+    assert row.text == "I was at https://docs.example/x as [address removed] and it failed"
+    assert (row.plan, row.segment, row.survey) == ("/plans", "for [e-mail removed]", None)
+    assert (row.page, row.element, row.contact) == ("/x", "[address removed]", "ada@example.com")
+
+
+async def test_an_id_that_tells_more_is_known_again_by_its_hash(desk: Desk) -> None:
+    for sent in ("ada@example.com", "203.0.113.177", "feedback-1"):
+        first = await desk.send("good words", id=sent)
+        again = await desk.take("good words", id=sent)
+        assert (again.id, again.repeated) == (first, True)
+    keys = str([row.external_key for row in await desk.rows(Feedback)])
+    assert [sent for sent in ("ada@", "203.0.113.177") if sent in keys] == []
+    assert "id:feedback-1" in keys
