@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,6 +23,9 @@ pytestmark = [
     pytest.mark.xdist_group("newcomer"),
     pytest.mark.asyncio(loop_scope="session"),
 ]
+ROOT = Path(__file__).parents[2]
+WIDGET_DOCS = (ROOT / "api" / "web" / "docs" / "widget.md").read_text(encoding="utf-8")
+README = (ROOT / "README.md").read_text(encoding="utf-8")
 TAG = 'data-prompts data-prompt-delay="50"'
 
 
@@ -39,6 +45,29 @@ async def test_agreeing_keeps_exactly_one_id(browser_page_factory: PageFactory, 
     assert await stored(page) == {}
     assert await page.evaluate("warroomWidget.person()") is None
     assert await page.context.cookies() == []
+
+
+STUB = "window.warroom = window.warroom || function () { (warroom.q = warroom.q || []).push(arguments); };"
+
+
+@pytest.mark.parametrize("before", ["", STUB], ids=["nothing", "stub"])
+async def test_the_documented_way_to_agree_works_before_the_tag_and_after_it(
+    browser_page_factory: PageFactory, site: RecordingSite, before: str
+) -> None:
+    (function,) = re.findall(r"```js\n(function remember.*?\n}\n)```", WIDGET_DOCS, re.DOTALL)
+    assert textwrap.indent(function, "   ") in README
+    early = f"<script>{before}{function}remember(true)</script>"
+    site.policy = ""
+    site.pages["/page"] = question_page(attributes="data-prompts").replace("<script defer", f"{early}<script defer", 1)
+    page = await browser_page_factory()
+    await page.goto(site.address + "/page")
+    await page.wait_for_function("localStorage['warroom.id']")
+    await page.evaluate("remember(false)")
+    await page.wait_for_function("!localStorage['warroom.id']")
+    await page.route("**/warroom*.js", lambda route: route.abort())  # as a blocker does
+    await page.reload()
+    await page.evaluate("remember(true)")
+    assert [said for said in problems_of(page) if "ERR_FAILED" not in said] == []
 
 
 @pytest.mark.parametrize("reason", ["no switch", "gpc", "dnt", "driven"])

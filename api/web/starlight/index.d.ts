@@ -40,7 +40,7 @@ export interface WarroomOptions {
   integrity?: string;
   /** Further attributes of the tag; Warroom's documentation of the script lists them. */
   attributes?: Record<`data-${string}`, AttributeValue>;
-  /** The page may ask its question after `warroom("consent", true)`. Default: false. */
+  /** The page may ask its question after `warroomWidget.consent(true)`; widget.md of the documentation says how. Default: false. */
   prompts?: boolean;
   /** Starlight: "was this page helpful?" above the pagination. Default: true. */
   helpful?: boolean;
