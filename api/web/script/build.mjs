@@ -32,7 +32,8 @@ console.table(manifest.files, ["bytes", "gzip", "brotli"]);
 // Whatever goes wrong at the top of a file, the page does not hear of it.
 async function buildScript({ source, define }) {
   const bundled = await bundle(source, { define, format: "esm", minifySyntax: true });
-  const minified = await minify(`try{(()=>{${bundled}})()}catch{}`, {
+  const lets = bundled.replace(/^var /gm, "let "); // terser keeps these where they are, which packs better
+  const minified = await minify(`try{(()=>{${lets}})()}catch{}`, {
     ecma: 2020, toplevel: true, format: { comments: false }, mangle: { toplevel: true },
     compress: { passes: 4, unsafe: true, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, hoist_props: true },
   });

@@ -1,1 +1,1 @@
-(({e,k})=>{for(let x of e.split(" ")){let[a,n]=x.split(":"),v=Math.random()*n|0;a="data-w-"+a;try{v=self[k][a]??=v}catch{}document.documentElement.setAttribute(a,v)}})(document.currentScript.dataset)
+with(document)with(currentScript.dataset)e.replace(/(\S+):(\d+)/g,(x,a,v)=>{v*=Math.random();try{v=self[(x=navigator).globalPrivacyControl|x.doNotTrack>0||k][a]??=v}catch{}all[0].setAttribute(a,v|0)})

@@ -1,21 +1,23 @@
-// What is pressed: marked elements, links elsewhere, goals, and with FULL the place of every click.
-import { record } from "./beacon.js";
+// What is pressed: marked elements, goals, links elsewhere, and with FULL the place of every click.
 import { read } from "./elements.js";
 import { selectorOf } from "./selector.js";
+import { record } from "./views.js";
 
-export const noticeClick = ({ target, button, clientX, clientY }) => {
-  if (FULL && button > 1) return; // the menu
-  const near = (selector) => target.closest(selector);
-  const marked = near("[data-warroom-click]");
-  const goal = near("[data-warroom-goal]");
-  const host = near("a")?.host;
-  const click = { target: marked?.dataset.warroomClick, marked: !!marked };
+export const noticeClick = (event) => {
+  if (FULL && event.button > 1) return; // the menu
+  const near = (selector) => event.target.closest(selector);
+  let found = near("a")?.host;
+  if (found && found != location.host) record("outbound_click", { target: found });
+  found = near("[data-warroom-click]");
   if (FULL) {
-    click.props = { // a click by keyboard has 0 for x and y
-      width: innerWidth, element: selectorOf(target), x: 1e3 * clientX / innerWidth | 0, y: 1e3 * clientY / innerHeight | 0,
-    };
-  }
-  if (FULL || marked) record("click", click);
-  if (host && host != location.host) record("outbound_click", { target: host });
-  if (goal) record("conversion", read(goal));
+    record("click", {
+      target: found?.dataset.warroomClick,
+      marked: found ? true : undefined,
+      props: { // a click by keyboard has 0 for x and y
+        width: innerWidth, element: selectorOf(event.target), x: 1e3 * event.clientX / innerWidth | 0, y: 1e3 * event.clientY / innerHeight | 0,
+      },
+    });
+  } else if (found) record("click", { marked: true, target: found.dataset.warroomClick });
+  found = near("[data-warroom-goal]");
+  if (found) record("conversion", read(found));
 };

@@ -1,5 +1,5 @@
 // Mistakes of the page's own scripts: at most five kinds between two reports, the rest is counted in the fifth.
-import { record } from "./beacon.js";
+import { record } from "./views.js";
 
 let errors = [];
 

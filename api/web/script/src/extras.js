@@ -1,7 +1,7 @@
 // What did not fit into the core: copies of code, downloads, site search, finishing a step by a button, and fetching the
 // widget when it is needed. A second tag, after the core's: <script defer src="…/warroom-extras.js"></script>
 import { selectorOf } from "./selector.js";
-import { guard, listen } from "./listening.js";
+import { guard } from "./listening.js";
 
 const FILE = /\.(pdf|zip|t?gz|bz2|xz|7z|rar|exe|dmg|pkg|msi|deb|rpm|apk|iso|jar|whl|gem|csv|tsv|xlsx?|docx?|pptx?|od[tsp]|epub|mp[34]|wav|mov|svgz|ttf|otf|woff2?)$/i;
 const COPY_BUTTONS = "pre button,.copy,button[class*=copy i]"; // Starlight, Docusaurus, MkDocs, VitePress
@@ -21,7 +21,7 @@ listen("click auxclick", ({ target, button }) => {
   const copy = target.closest(COPY_BUTTONS);
   const step = target.closest("[data-warroom-done]")?.closest("[data-warroom-step]");
   const file = link && (link.download || (FILE.test(link.pathname) && link.pathname));
-  if (file) warroom.who.record("file_download", { target: file, props: { element: selectorOf(link) } });
+  if (file) warroom.record("file_download", { target: file, props: { element: selectorOf(link) } });
   if (copy) noteCopy(copy);
   if (step) step.dataset.warroomDone = "";
 });
@@ -46,7 +46,15 @@ listen("submit", (event) => {
   warroom.widget().then(guard(() => form.requestSubmit(submitter)));
 });
 
-if ("prompts" in options) setTimeout(warroom.widget, options.promptDelay || QUESTION_MS);
+// The question is for readers who agreed to an id; what was typed and not sent comes back at once.
+if ("prompts" in options) guard(() => {
+  if (Object.keys(sessionStorage).some((key) => key.startsWith("warroom.draft"))) warroom.widget();
+  else if (localStorage["warroom.id"]) setTimeout(warroom.widget, options.promptDelay || QUESTION_MS);
+})();
+
+function listen(names, action) {
+  for (const name of names.split(" ")) addEventListener(name, guard(action), true);
+}
 
 function noteCopy(element) {
   warroom("code_copy", { element: selectorOf(element) });

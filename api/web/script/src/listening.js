@@ -5,6 +5,3 @@
 export const guard = (action) => (first, second) => {
   try { action(first, second); } catch {}
 };
-
-// Every event of the page passes the window on its way down.
-export const listen = (names, action) => names.split(" ").map((name) => addEventListener(name, guard(action), true));

@@ -1,10 +1,11 @@
-// The tag in the page and its options.
+// The tag in the page, its options, and what was called before there was a script.
 
 export const doc = document;
 export const script = doc.currentScript;
 export const options = script.dataset;
 
-if (window.warroom?.who) throw 0; // included twice, or run again by a router: the first one goes on
+// Included twice, or run again by a router: then `q` is the first one's function, which cannot be spread, and this ends.
+export const calls = [...self.warroom?.q || []];
 
-export const isSilent = navigator.globalPrivacyControl || navigator.doNotTrack == 1
-  || (navigator.webdriver && !("allowAutomation" in options));
+export const isSilent = () => navigator.doNotTrack > 0 || navigator.globalPrivacyControl
+  || (navigator.webdriver && options.allowAutomation == null);

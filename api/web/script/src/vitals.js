@@ -1,14 +1,15 @@
 // LCP, INP, CLS, FCP and TTFB with the element to blame, told once in a view when it is left.
 // LCP, FCP and TTFB belong to the load (LCP also to a return from the back/forward cache), CLS and INP to the view.
-import { page, record, view } from "./beacon.js";
-import { selectorOf } from "./selector.js";
-import { last } from "./engagement.js";
+import { last, opening, record, view } from "./views.js";
 import { guard } from "./listening.js";
+import { selectorOf } from "./selector.js";
 import { doc } from "./tag.js";
 
 const hasPaint = !doc.hidden == !doc.prerendering; // not when first opened in the background
 
 let vitals;             // metric: [value, element]; 0 when they are told
+let presses;            // by interaction: [duration, element]; the slowest is the value, of many one of the slowest
+let pressesBefore;
 let viewStart;
 let sum, windowStart, lastShift;
 
@@ -34,15 +35,16 @@ export const watchVitals = () => {
 };
 
 export const startVitals = () => {
-  viewStart = page && last;
+  viewStart = vitals != null && last;
   vitals = window.LayoutShift ? { CLS: [0] } : {};
+  presses = {};
+  pressesBefore = performance.interactionCount;
   lastShift = 0;
+  if (opening.props.kind[0] == "b") requestAnimationFrame(() => (vitals.LCP = [performance.now() - viewStart]));
 };
 
-export const noticeRestored = () => requestAnimationFrame(() => (vitals.LCP = [performance.now() - viewStart]));
-
 const noticeInteraction = ({ interactionId, startTime, duration, target }) => {
-  if (interactionId && !(startTime < viewStart || duration < vitals.INP?.[0])) vitals.INP = [duration, target];
+  if (interactionId && !(startTime < viewStart || duration < presses[interactionId]?.[0])) presses[interactionId] = [duration, target];
 };
 
 // Shifts count in windows with gaps below a second, of five seconds at most; the worst window is the value.
@@ -59,7 +61,11 @@ const noticeShift = ({ hadRecentInput, startTime, value, sources }) => {
 };
 
 export const reportVitals = () => {
-  Object.entries(vitals).map(([metric, [value, element]]) =>
-    record("web_vital", { props: { metric, element: element && selectorOf(element), value: Math.max(0, 1e3 * value | 0) / 1e3 } }));
+  if (vitals) vitals.INP = Object.values(presses).sort((one, other) => other[0] - one[0])
+    .slice(0, (performance.interactionCount - pressesBefore | 0) / 50 + 1).pop();
+  for (const metric in vitals) {
+    const [value, element] = vitals[metric] || [];
+    if (value != null) record("web_vital", { props: { metric, element: element && selectorOf(element), value: +Math.max(0, value).toPrecision(4) } });
+  }
   vitals = 0;
 };

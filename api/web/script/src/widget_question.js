@@ -32,9 +32,9 @@ export function consent(isGiven) {
 
 function know(id) {
   person = id;
-  const who = (window.warroom || {}).who;
+  const { warroom } = window; // what stands on it goes out with every beacon
   const zone = Intl.DateTimeFormat().resolvedOptions().timeZone;
-  if (who) Object.assign(who, { person: id || undefined, zone: id ? zone : undefined, language: id ? language : undefined });
+  if (warroom) Object.assign(warroom, { person: id || undefined, zone: id ? zone : undefined, language: id ? language : undefined });
 }
 
 function plan() {
@@ -49,7 +49,7 @@ async function ask() {
   if (await isBusy()) timer = setTimeout(quietly(ask), LOOK_AGAIN_MS);
   else if (person && !isDone) {
     askedAt = performance.now();
-    const { zone } = (window.warroom || {}).who || {};
+    const { zone } = window.warroom || {};
     const query = new URLSearchParams(Object.entries({ site: options.site, person, language, zone }).filter(([, value]) => value));
     const answer = await fetch(`${urlOf("/prompts/next")}?${query}`, { credentials: "omit" });
     if (answer.status === 200) await showWhenFree(await answer.json());

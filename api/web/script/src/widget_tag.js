@@ -31,9 +31,16 @@ const write = (storage, key, value) => {
 
 const ID = "warroom.id";
 export const readId = () => (mayStore ? read("localStorage", ID) : null);
-export const writeId = (id) => write("localStorage", ID, id);
+export const writeId = (id) => {
+  if (!id) forgetDrafts();
+  return write("localStorage", ID, id);
+};
 
-// What was typed but not sent yet, until the tab is closed.
-const draftKey = (name) => `warroom.draft ${location.pathname} ${name}`;
-export const readDraft = (name) => { try { return JSON.parse((mayStore && read("sessionStorage", draftKey(name))) || "null"); } catch {} };
-export const writeDraft = (name, value) => mayStore && write("sessionStorage", draftKey(name), value && JSON.stringify(value));
+// What was typed but not sent yet, until the tab is closed; kept for readers who agreed, like everything here.
+const DRAFT = "warroom.draft ";
+const draftKey = (name) => DRAFT + location.pathname + " " + name;
+export const readDraft = (name) => { try { return JSON.parse((readId() && read("sessionStorage", draftKey(name))) || "null"); } catch {} };
+export const writeDraft = (name, value) => readId() && write("sessionStorage", draftKey(name), value && JSON.stringify(value));
+const forgetDrafts = () => {
+  try { for (const key of Object.keys(sessionStorage)) if (key.startsWith(DRAFT)) sessionStorage.removeItem(key); } catch {}
+};
