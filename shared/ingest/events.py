@@ -16,7 +16,7 @@ from shared.guard.principals import Principal
 from shared.guard.privacy import VisitorHasher
 from shared.guard.rate_limits import TrackLimiter
 from shared.ingest.custom_room import CustomRoom, with_clean_name
-from shared.ingest.event_fields import Received, TrackEvent, find_problem, make_row
+from shared.ingest.event_fields import BEHIND, BEHIND_WITH_KEY, Received, TrackEvent, find_problem, make_row
 from shared.ingest.event_groups import EventGroups, store_alone
 from shared.ingest.identities import note_web_usage
 from shared.ingest.intake_meter import INSTALLATION, IntakeMeter, Receipt
@@ -26,6 +26,7 @@ from shared.store.database import Store
 from shared.store.people import user_visitor
 
 ONE_DAY = timedelta(days=1)
+TOO_OLD = "too_old"
 TOO_MANY_NAMES = "too many names today that the catalogue of events does not know"
 
 
@@ -103,7 +104,8 @@ class EventIntake:
         site = self._settings.site(batch.site)
         if site is None:
             return self._drop_all("unknown_site", len(batch.events))
-        return await self._take(site, batch, sender, received_at)
+        oldest = BEHIND_WITH_KEY if sender.key is not None else None  # a browser whose clock is wrong is here now
+        return await self._take(site, batch, sender, received_at, oldest)
 
     def note_unreadable(self) -> None:
         """Counts a body that nothing could be read from as one event."""
@@ -132,23 +134,28 @@ class EventIntake:
         """As `take`, for events that are read already: rules, check, limits, visitor, store, all before it returns.
 
         `identified` is a server's own id of its user: the visitor is then a keyed hash of it that is the same
-        on all days, never the id itself.
+        on all days, never the id itself. Events that are said to be older than we believe are left out.
         """
         problems = about_problems({"person": person, "language": language, "zone": zone})
         if problems:
             with Receipt(self._meter, site.key, len(events)):
                 raise InvalidInput("The events were refused.", problems)
         batch = Batch(site.key, events, About(person, language, zone, identified))
-        return await self._take(site, batch, sender, self._clock.monotonic())
+        oldest = BEHIND_WITH_KEY if sender.key is not None else BEHIND
+        return await self._take(site, batch, sender, self._clock.monotonic(), oldest)
 
-    async def _take(self, site: SiteSettings, batch: Batch, sender: Sender, received_at: float) -> TrackOutcome:
+    async def _take(
+        self, site: SiteSettings, batch: Batch, sender: Sender, received_at: float, oldest: timedelta | None
+    ) -> TrackOutcome:
         with Receipt(self._meter, site.key, len(batch.events)) as receipt:
             if rule := self._dropping_rule(site, sender):
                 receipt.drop(rule, len(batch.events))
                 return TrackOutcome(rule=rule)
             self._meter.ignore_fields(site.key, batch.unknown_fields)
-            checked = self._check(batch, receipt)
             now = self._clock.now()
+            checked = self._check(batch, receipt, (now - oldest).timestamp() * 1000 if oldest is not None else 0)
+            if not checked.good:
+                return TrackOutcome(dropped=checked.dropped)
             visitor = await self._visitor(site, sender, now) if sender.key is None else None
             if not self._is_within_limit(visitor, sender, len(checked.good), now):
                 receipt.drop("limit", len(checked.good))
@@ -173,15 +180,18 @@ class EventIntake:
             return sender.opted_out
         return "bot" if is_bot(sender.user_agent, site.key) else None
 
-    def _check(self, batch: Batch, receipt: Receipt) -> _Checked:
-        """Each event on its own: its fields, then what the catalogue says of it."""
+    def _check(self, batch: Batch, receipt: Receipt, oldest_ms: float) -> _Checked:
+        """Each event on its own: its fields, then what the catalogue says of it, then its age."""
         checked, limits, catalogue = _Checked(), self._settings.limits, self._settings.event_catalogue
+        too_old: list[Dropped] = []
         for index, event in enumerate(batch.events):
             problem = event if isinstance(event, FieldProblem) else find_problem(event, limits)
             if problem is None:
                 good = cast(TrackEvent, event)
                 judgement = catalogue.judge(good)
-                if judgement is DECLARED:
+                if good.at is not None and good.at < oldest_ms and judgement.verdict != "invalid":
+                    too_old.append(Dropped(index, "at", "too long ago"))
+                elif judgement is DECLARED:
                     checked.good.append(good)
                 elif judgement is UNDECLARED:
                     good = with_clean_name(good, catalogue)
@@ -192,10 +202,12 @@ class EventIntake:
             if problem is not None:
                 checked.dropped.append(Dropped(index, problem.field, problem.reason))
         receipt.judge("invalid", len(checked.dropped))
-        if not checked.good:
+        if not checked.good and not too_old:
             places = [FieldProblem(batch.place(bad.index, bad.field), bad.reason) for bad in checked.dropped]
             raise InvalidInput("No event could be taken.", places)
         receipt.drop("invalid", len(checked.dropped))
+        receipt.drop(TOO_OLD, len(too_old))
+        checked.dropped.extend(too_old)
         return checked
 
     def _with_room(self, site: SiteSettings, checked: _Checked, receipt: Receipt) -> list[TrackEvent]:

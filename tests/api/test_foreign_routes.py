@@ -2,6 +2,7 @@
 
 import gzip
 import json
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -295,6 +296,31 @@ async def test_every_message_of_a_batch_is_accounted_for(api: RunningApi, runtim
     assert dropped == {"not_an_event": 1, "invalid": 3}
     assert (totals["stored", ""], totals["repeated", ""]) == (2, 1)
     assert [event.name for event in await api.events()] == ["a", "custom_engagement"]
+
+
+async def test_what_happened_too_long_ago_is_left_out_and_not_dated_today(api: RunningApi, runtime: Runtime) -> None:
+    key, now = await api.make_key("events:write"), api.runtime.clock.now()
+    ages = (399, 401, 1000)
+    sent = [
+        message(event="e", messageId=f"m{days}", timestamp=(now - timedelta(days=days)).isoformat()) for days in ages
+    ]
+    assert (await segment(api, key, *sent)).status == 200
+    payload = {"website": "docs", "name": "e", "timestamp": (now - timedelta(days=8)).timestamp()}
+    assert (await api.ask("POST", "/api/send", {"type": "event", "payload": payload})).status == 200
+    told = {"name": "e", "properties": {"__timestamp": (now - timedelta(days=21)).isoformat()}}
+    panel = await api.ask("POST", "/track", {"type": "track", "payload": told}, {"openpanel-client-id": "docs"})
+    own = await api.track(make_event(at=int((now - timedelta(days=500)).timestamp() * 1000)), headers=key)
+    assert (panel.status, own.status) == (202, 202)
+    assert own.json()["dropped"] == [{"index": 0, "field": "at", "reason": "too long ago"}]
+    assert [(now - event.occurred_at).days for event in await api.events()] == [399]
+    totals = runtime.meter.totals
+    assert (totals["received", ""], totals["drop", "too_old"], totals["stored", ""]) == (6, 5, 1)
+
+
+async def test_a_browser_whose_clock_is_wrong_is_here_now(api: RunningApi) -> None:
+    assert (await api.track(make_event(at=0))).status == 202
+    [event] = await api.events()
+    assert event.occurred_at == api.runtime.clock.now()
 
 
 ODD_VALUES = ("18446744073709551615", '"a\\u0000"', '"\\ud83d"', "NaN", "1e999", "[" * 20 + "]" * 20)
