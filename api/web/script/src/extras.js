@@ -46,10 +46,9 @@ listen("submit", (event) => {
   warroom.widget().then(guard(() => form.requestSubmit(submitter)));
 });
 
-// The question is for readers who agreed to an id; what was typed and not sent comes back at once.
+// The question, and what was typed and not sent, are for readers who agreed to an id.
 if ("prompts" in options) guard(() => {
-  if (Object.keys(sessionStorage).some((key) => key.startsWith("warroom.draft"))) warroom.widget();
-  else if (localStorage["warroom.id"]) setTimeout(warroom.widget, options.promptDelay || QUESTION_MS);
+  if (localStorage["warroom.id"]) setTimeout(warroom.widget, options.promptDelay || QUESTION_MS);
 })();
 
 function listen(names, action) {

@@ -35,11 +35,11 @@ async function post(url, fields) {
     const signal = AbortSignal.timeout ? AbortSignal.timeout(PATIENCE_MS) : undefined;
     const body = JSON.stringify({ ...fields, id }); // a plain string is text/plain: no preflight
     const response = await fetch(url, { method: "POST", body, credentials: "omit", signal });
-    if (response.ok) {
+    const { id: taken, detail, errors } = await response.json();
+    if (response.ok && taken !== undefined) { // null: left out by a rule. No id at all: a proxy spoke, and nobody has it
       ids.delete(content);
       return { id };
     }
-    const { detail, errors } = await response.json();
     return { errors, detail: response.status === 429 || response.status === 400 ? detail : "" };
   } catch {
     return {};
