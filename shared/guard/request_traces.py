@@ -18,18 +18,14 @@ SUSPICIOUS = re.compile(r"[?#]\S|[\w\]]=|\d\.\d|:[0-9a-fA-F]|::|/\d|cookie", re.
 # From the "?" or "#" behind a "/" to the next space; each start is tried once. "C/C#" and "and/or?" are words.
 ADDRESS_TAIL = re.compile(r"(?<!\S)([^\s/]*/[^\s?#]*)[?#](?=[^\s\w]{0,3}\w)\S*")
 HOST_TAIL = re.compile(
-    r"(?<![\w.-])((?:localhost|(?:[\w-]{1,63}\.){1,8}[a-z]{2,24})(?::\d{1,5})?)"
-    r"(?:\?[\w%&+.~-]\S*|#[\w%/!:~-]{1,200}=\S*)",
+    r"(?<![\w.-])((?:localhost|(?:[\w-]{1,63}\.){1,8}[a-z]{2,24})(?::\d{1,5})?)(?:\?[\w%&+.~-]|#[\w%/!:~-])\S*",
     re.IGNORECASE,
-)
-HOST_FRAGMENT = re.compile(
-    r"(?<![\w.-])((?:localhost|(?:[\w-]{1,63}\.){1,8}[a-z]{2,24})(?::\d{1,5})?)#[\w%/!:~-]\S*", re.IGNORECASE
 )
 QUERY = re.compile(r"\?[^\s=?]{0,100}=\S*|(?<!\S)\?[^\s?!.,;:)]\S*")
 PAIRS = re.compile(r"(?<![\w%&=-])[\w%.\[\]-]{1,64}=[^\s&=]{0,512}&[\w%.\[\]-]{1,64}=\S*")
 AGENT = re.compile(
     r"\b(?:Mozilla|Opera|Dalvik)/\d[\w.]{0,16}"
-    r"(?:[ ]?\([^()\n]{0,300}\)|[ ][A-Za-z][\w.-]{0,40}/[\w.+-]{1,40}|[ ](?:Mobile|Version)\b){0,30}"
+    r"(?:[ ]?\([^()\n]{0,300}(?:\)|\Z)|[ ][A-Za-z][\w.-]{0,40}/[\w.+-]{1,40}|[ ](?:Mobile|Version)\b){0,30}"
 )
 COOKIE = re.compile(
     r"\b(?:set-)?cookies?(?:\\{0,3}[\"'][ \t]{0,4}[:=][ \t]{0,4}\\{0,3}[\"'][^\"'\\\n]{1,4000}"
@@ -43,15 +39,13 @@ COLONS = re.compile(r"[0-9A-Fa-f:.]{3,80}")
 NOBODY = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1"})  # noqa: S104  (what software listens on, nobody's own)
 
 
-def remove_traces(text: str, *, keeps_fragments: bool = False) -> str:
-    """The text without them. With `keeps_fragments`, `main.content#intro` is a selector and stays."""
+def remove_traces(text: str) -> str:
+    """The text without them; ordinary words and names stay as they are."""
     if SUSPICIOUS.search(text) is None:
         return text
     text = AGENT.sub(AGENT_MARKER, text)
     text = COOKIE.sub(COOKIE_MARKER, text)
     text = HOST_TAIL.sub(r"\1", ADDRESS_TAIL.sub(r"\1", text))
-    if not keeps_fragments:
-        text = HOST_FRAGMENT.sub(r"\1", text)
     text = PAIRS.sub(QUERY_MARKER, QUERY.sub("", text))
     text = NUMBERED.sub(lambda found: _marked(found[0]), text)
     return COLONS.sub(_without_address, text) if text.count(":") > 1 else text

@@ -46,7 +46,6 @@ SHORTEST_ADDRESS, LONGEST_ADDRESSES = 3, 200
 NAMES_REMEMBERED = 4096
 TEXTS_REMEMBERED, LONGEST_REMEMBERED = 4096, 200  # at most some 3 MB
 ORDINARY: set[str] = set()  # printable texts in which nothing was found
-ORDINARY_SELECTORS: set[str] = set()
 UNNAMED = "unnamed"
 SHORT = 20  # letters alone, fewer than any secret has
 
@@ -60,7 +59,7 @@ def clean_properties(name: str, props: Mapping[str, Value], catalogue: Catalogue
     for key, value in props.items():
         if key in plain:
             if value is not None:
-                kept[key] = value if type(value) is not str or value in ORDINARY_SELECTORS else clean_selector(value)
+                kept[key] = value if type(value) is not str or value in ORDINARY else clean_free_text(value)
         elif value is not None and not _tells_who(key, value) and (cleaned := clean_name(key)):
             kept[cleaned] = value if not isinstance(value, str) or value in ORDINARY else _clean_value(key, value)
     return kept
@@ -105,23 +104,16 @@ def _is_address(text: str) -> bool:
 
 def clean_free_text(text: str) -> str:
     """The text without what could name a person or open a door."""
-    return text if text in ORDINARY else _clean(text, ORDINARY, keeps_fragments=False)
-
-
-def clean_selector(text: str) -> str:
-    """The same for a declared property: `main.content#intro` is an element, no address."""
-    return text if text in ORDINARY_SELECTORS else _clean(text, ORDINARY_SELECTORS, keeps_fragments=True)
+    if text in ORDINARY:
+        return text
+    cleaned = redact(remove_traces(text)).text
+    if cleaned == text and len(text) <= LONGEST_REMEMBERED and text.isprintable():
+        if len(ORDINARY) >= TEXTS_REMEMBERED:
+            ORDINARY.clear()
+        ORDINARY.add(text)
+    return cleaned
 
 
 def clean_label(label: str) -> str:
     """The same for a name that a team gave: of a goal, a variant, an experiment, a sequence."""
     return label if label in ORDINARY else clean_free_text(label).strip() or UNNAMED
-
-
-def _clean(text: str, ordinary: set[str], *, keeps_fragments: bool) -> str:
-    cleaned = redact(remove_traces(text, keeps_fragments=keeps_fragments)).text
-    if cleaned == text and len(text) <= LONGEST_REMEMBERED and text.isprintable():
-        if len(ordinary) >= TEXTS_REMEMBERED:
-            ordinary.clear()
-        ordinary.add(text)
-    return cleaned

@@ -6,8 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import aiohttp
+import msgspec
 
 from api.routes import ALL_ROUTES
+from shared.event_catalogue import CATALOGUE, Property
+from shared.ingest.event_fields import TrackEvent
 
 ADDRESS = "203.0.113.177"
 ADDRESS_V6 = "2001:db8:ca1a:7::1d9"
@@ -52,7 +55,25 @@ HEADERS = {
 }
 SENDERS = (ADDRESS, ADDRESS_V6, f"[{ADDRESS_V6}]:4711", f"{ADDRESS}:4711, 127.0.0.9")
 OWN: dict[str, Any] = {"ip": ADDRESS, "userAgent": AGENT, "user_agent": AGENT, "cookie": COOKIE, "email": MAIL}
-WORDS = f"Mail me at {MAIL} or write to {MAIL.upper()}."
+WORDS = f"Mail me at {MAIL} or write to {MAIL.upper()}. I saw {URL} as {ADDRESS} with {AGENT}"
+HIDDEN: dict[str, str] = {  # as clients and log lines hide it in texts
+    "in_json": json.dumps({"ip": ADDRESS, "v6": ADDRESS_V6, "ua": AGENT, "url": URL, "cookie": COOKIE, "who": MAIL}),
+    "in_json_again": json.dumps(json.dumps({"ip": ADDRESS, "ua": AGENT, "cookie": COOKIE})),
+    "prefixed": f"ip:{ADDRESS} ip={ADDRESS_V6} ua={AGENT}",
+    "network": f"{ADDRESS}/32",
+    "network_v6": f"{ADDRESS_V6}/128",
+    "with_port": f"[{ADDRESS_V6}]:4711 and {ADDRESS}:4711",
+    "in_words": f"seen from {ADDRESS}, told by {MAIL}",
+    "query_alone": f"?{QUERY}",
+    "pairs": f"id=1&token={QUERY}",
+    "without_scheme": f"docs.example{PAGE}?{QUERY}#{FRAGMENT}",
+    "host_and_query": f"docs.example?{QUERY}",
+    "host_and_fragment": f"docs.example#{FRAGMENT}",
+    "header": f"Cookie: session={COOKIE}; other={COOKIE}",
+}
+TEXTS = (URL, REFERRER, WORDS, MAIL, *HIDDEN.values())
+BROWSER = "canary-browser"  # a random id that consented
+BEGAN = "2026-03-11T12:00:00Z"
 
 
 def own_bodies() -> Iterator[tuple[str, Any]]:
@@ -64,7 +85,10 @@ def own_bodies() -> Iterator[tuple[str, Any]]:
     yield "/api/track", {"site": "docs", "events": [{"id": "canary-3", "name": "told", "page": URL, "props": told}]}
     error = {"message": f"{MAIL} is not allowed", "source": URL, "line": 1, "count": 1}
     yield "/track", {"site": "docs", "id": "canary-4", "name": "script_error", "page": URL, "props": error}
+    yield from every_field()
     said = {"text": WORDS, "page": URL, "score": 1, "scale": "1-5", **OWN}
+    beside = {"plan": URL, "segment": MAIL, "survey": f"?{QUERY}", "element": ADDRESS}
+    yield "/feedback", {"site": "docs", "id": f"{MAIL}-7", **said, **beside}
     yield "/feedback", {"site": "docs", "id": "canary-5", **said}
     yield "/api/feedback", {"site": "docs", "id": "canary-6", **said, "text": WORDS * 3}
     agreed = {"site": "docs", "person": READER, "language": "en", "zone": "UTC"}
@@ -74,18 +98,72 @@ def own_bodies() -> Iterator[tuple[str, Any]]:
     yield "/api/v1/privacy/export", {"site": "docs", "person": "nobody-0123456789", **OWN}
 
 
+def text_fields() -> list[str]:
+    """The fields of an event that hold a text of the sender's own; `name` and `props` are tried beside them."""
+    others = ("id", "name", "currency", "props")
+    fields = msgspec.structs.fields(TrackEvent)
+    return [field.name for field in fields if "str" in str(field.type) and field.name not in others]
+
+
+def every_field() -> Iterator[tuple[str, Any]]:
+    """Each text in every field of an event, its name, its properties and their names, wherever it is not too long."""
+    for number, told in enumerate(TEXTS):
+        events = [_filled(f"canary-{number}-{place}", name, told) for place, name in enumerate(CATALOGUE)]
+        events.append(_filled(f"canary-{number}-own", _fitting(told, 64), told))
+        yield "/track", {"site": "docs", "events": events}
+        yield "/track", {"site": "docs", "view": _fitting(told, 64), "page": URL, "events": [_told(f"seen-{number}")]}
+    browser = {"person": BROWSER, "language": MAIL, "zone": _fitting(URL, 64)}
+    yield "/track", {"site": "docs", **browser, "events": [_told("canary-browser", title=WORDS)]}
+    for address in (ADDRESS, ADDRESS_V6):
+        link = f"http://[{address}]/" if ":" in address else f"http://{address}/"
+        yield "/track", {"site": "docs", "events": [_told(address, view=address, referrer=link, target=link)]}
+
+
+def _told(event_id: str, **fields: Any) -> dict[str, Any]:
+    return {"id": event_id, "name": "page_view", "page": PAGE, **fields}
+
+
+def _filled(event_id: str, name: str, told: str) -> dict[str, Any]:
+    """A valid event with the text in every place that takes one."""
+    sizes = dict.fromkeys(("view", "sequence", "experiment", "variant", "goal"), 64)
+    fields = {field: _fitting(told, sizes.get(field, 2000)) for field in text_fields()}
+    given = {found.name: _valid(found, told) for found in (CATALOGUE[name].properties if name in CATALOGUE else ())}
+    props = {"more": told, _fitting(told, 64): told, **given}
+    numbers = {"step": 1, "steps": 1, "engaged_ms": 1}
+    return {"id": event_id, "name": name, **fields, **numbers, "page": f"{PAGE}?{told}", "props": props}
+
+
+def _valid(declared: Property, told: str) -> str | int | bool:
+    """A value of the declared type; a text if it may be one."""
+    if declared.type == "choice":
+        return declared.choices[0]
+    return told if declared.type == "text" else declared.type == "boolean" or 1
+
+
+def _fitting(told: str, most: int) -> str:
+    """Not cut: half of an address is nobody's."""
+    return told if len(told) <= most else MAIL
+
+
 def foreign_bodies(key: str) -> Iterator[tuple[str, Any]]:
     """What the clients of other products send."""
-    props = {"plan": "pro", **OWN, "$ip": ADDRESS, "$current_url": URL, "$referrer": REFERRER, "url": URL}
+    props = {"plan": "pro", **OWN, "$ip": ADDRESS, "$current_url": URL, "$referrer": REFERRER, "url": URL, **HIDDEN}
+    props |= {"title": URL, "name": MAIL, "goal": URL, "experiment": MAIL, "variant": URL, "sequence": URL}
     plausible = {"n": "pageview", "u": URL, "d": "docs.example", "r": REFERRER, "p": props}
     yield "/api/event", plausible
     yield "/api/event", {"name": "Signup", "url": URL, "domain": "docs.example", "referrer": REFERRER, "props": props}
     context = {"ip": ADDRESS, "userAgent": AGENT, "page": {"url": URL, "referrer": REFERRER, "search": f"?{QUERY}"}}
-    person = {"userId": MAIL, "anonymousId": ADDRESS, "context": context, "traits": {"email": MAIL, "plan": "pro"}}
+    person = {"userId": MAIL, "anonymousId": ADDRESS, "context": context, "traits": {"email": MAIL, "plan": URL}}
     for number, kind in enumerate(("track", "page", "identify", "screen", "group", "alias")):
         message = {"type": kind, "messageId": f"canary-segment-{number}", "event": "Told", **person}
         yield f"/v1/{kind}", {**message, "properties": props, "writeKey": key}
         yield "/v1/batch", {"batch": [{**message, "properties": props, "messageId": f"b{number}"}], "writeKey": key}
+    for number, name in enumerate(TEXTS):
+        message = {"type": "track", "event": _fitting(name, 64), "userId": "u", "messageId": f"canary-named-{number}"}
+        yield "/v1/track", {**message, "properties": props, "writeKey": key}
+        yield "/v1/page", {**message, "type": "page", "name": name, "messageId": f"p{number}", "writeKey": key}
+    known = {"type": "identify", "userId": BROWSER, "traits": {"plan": URL, "segment": MAIL}}
+    yield "/v1/identify", {**known, "context": {"locale": MAIL, "timezone": URL}, "writeKey": key}
     named = {"type": "track", "event": "Told", "userId": ACCOUNT, "messageId": "canary-segment-named"}
     yield "/v1/track", {**named, "context": context, "writeKey": key}
     event = {
@@ -105,8 +183,9 @@ def foreign_bodies(key: str) -> Iterator[tuple[str, Any]]:
     panel = {"name": "screen_view", "profileId": MAIL, "properties": {"__path": URL, "__referrer": REFERRER, **props}}
     yield "/track", {"type": "track", "payload": panel}
     yield "/track", {"type": "identify", "payload": {"profileId": MAIL, "email": MAIL, **OWN}}
-    labels = {"alertname": "CanaryAlert", "owner": MAIL, "instance": f"{ADDRESS}:9100"}
-    alert = {"status": "firing", "labels": labels, "annotations": {"summary": WORDS}, "generatorURL": URL}
+    labels = {"alertname": "CanaryAlert", "owner": MAIL, "instance": f"{ADDRESS}:9100", "path": URL, **HIDDEN}
+    annotations = {"summary": WORDS, "runbook_url": URL, "page": PAGE, f"for {MAIL}": REFERRER, **HIDDEN}
+    alert = {"status": "firing", "labels": labels, "annotations": annotations, "generatorURL": URL, "startsAt": BEGAN}
     yield "/api/v1/alertmanager", {"version": "4", "alerts": [alert], "externalURL": URL}
     yield "/api/v2/alerts", [alert]
 

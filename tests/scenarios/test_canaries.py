@@ -7,9 +7,21 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
+from shared.event_catalogue import CATALOGUE
 from tests.conftest import NOON
 from tests.postgres_server import PostgresServer
-from tests.scenarios.canaries import MAIL, PAGE, READER, TRACES, Answers, find_traces, search_folders, send_everything
+from tests.scenarios.canaries import (
+    BROWSER,
+    MAIL,
+    PAGE,
+    READER,
+    TRACES,
+    WORDS,
+    Answers,
+    find_traces,
+    search_folders,
+    send_everything,
+)
 from tests.scenarios.load import WITHOUT_LIMITS
 from tests.scenarios.warroom_process import WarroomProcess, running_warroom
 
@@ -19,7 +31,7 @@ CONFIG = {
     "limits": WITHOUT_LIMITS,
     "sites": [SITE],
 }
-SCOPES = ["events:write", "feedback:write", "prompts:write", "privacy:write"]
+SCOPES = ["events:write", "feedback:write", "prompts:write", "privacy:write", "alerts:write"]
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
@@ -37,6 +49,8 @@ async def test_nothing_of_a_person_stays_anywhere(
         found |= {f"{name} (running)": traces for name, traces in search_folders(tmp_path).items()}
         stored = await dump(warroom, database_url, request)
         assert PAGE.encode() in stored  # the search sees what is stored
+        assert await kept(warroom, "event") >= {*CATALOGUE, "told", "Told"}
+        assert await kept(warroom, "external_event") == {"CanaryAlert"}
         found |= {"dump": find_traces(stored)} if find_traces(stored) else {}
         await warroom.stop()
         found |= search_folders(tmp_path)
@@ -50,7 +64,7 @@ def of_answers(answers: Answers) -> dict[str, set[str]]:
     for name, answer in answers.texts.items():
         traces = find_traces(answer)
         if name.endswith("POST /feedback") and b"text/html" in answer:
-            traces -= {MAIL, "canary.person"}
+            traces -= find_traces(WORDS.encode())
         if traces:
             found[f"answer {name}"] = traces
     return found
@@ -68,8 +82,18 @@ async def of_exports(warroom: WarroomProcess) -> dict[str, set[str]]:
         texts["export of a reader"] = await answer.text()
         assert len((await answer.json())["feedback"]) == 1
     assert all(PAGE in told for name, told in texts.items() if name.startswith("export"))
+    texts["export of a browser"] = json.dumps(
+        await warroom.operator("export", platform="web", external_id=f"docs/{BROWSER}")
+    )
+    assert PAGE in texts["export of a browser"]
     assert await warroom.operator("erase", **user) == "erased"  # what it writes to the log is searched as well
     return {name: traces for name, text in texts.items() if (traces := find_traces(text.encode()))}
+
+
+async def kept(warroom: WarroomProcess, table: str) -> set[str]:
+    """The names of the rows of a table: what was sent into it was not simply refused."""
+    async with warroom.read() as session:
+        return set((await session.execute(text(f"SELECT DISTINCT name FROM {table}"))).scalars())
 
 
 async def dump(warroom: WarroomProcess, database_url: str, request: pytest.FixtureRequest) -> bytes:

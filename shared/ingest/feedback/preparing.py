@@ -10,7 +10,7 @@ from shared.guard.redaction import redact
 from shared.guard.request_traces import remove_traces
 from shared.identifiers import keyed_hash
 from shared.ingest.event_fields import NOT_OF_AN_ID, clean_page
-from shared.ingest.event_properties import clean_free_text, clean_selector
+from shared.ingest.event_properties import clean_free_text
 from shared.ingest.feedback.new_feedback import NewFeedback
 
 NAMES = ("survey", "plan", "segment")
@@ -27,7 +27,7 @@ class PreparedText:
 def clean_fields(new: NewFeedback, limits: LimitSettings, key: bytes) -> NewFeedback:
     """The feedback whose fields beside its words hold no query, address or secret; `contact` is what was meant."""
     texts = {name: clean_free_text(text).strip() or None for name in NAMES if (text := getattr(new, name))}
-    element = new.element and clean_selector(new.element)
+    element = new.element and clean_free_text(new.element)
     page = clean_page(new.page, limits.page_characters)
     return new.model_copy(update={**texts, "element": element, "page": page, "id": _clean_id(new.id, key)})
 

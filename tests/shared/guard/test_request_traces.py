@@ -37,6 +37,7 @@ PIECES = st.sampled_from(
         ("2001:db8::/32", "[address removed]/32"),
         ("2001:db8::1: refused", "[address removed]: refused"),
         ("fe80::1%eth0", "[address removed]%eth0"),
+        (f"{AGENT[:20]}", "[user agent removed]"),
         (f"Chrome/1 {AGENT} end", "Chrome/1 [user agent removed] end"),
         ("cookie=a=b; c=d", "[cookie removed]"),
         ('{\\"cookie\\":\\"abc\\"}', '{\\"[cookie removed]\\"}'),
@@ -70,16 +71,12 @@ def test_a_trace_is_taken_out(text: str, expected: str) -> None:
         "x = 5 & y = 6",
         "Cookies: what we keep",
         "pricing-2026_B",
+        "#intro>ul:nth-of-type(2)>li:nth-of-type(3)",
         "Einführung · Erste Schritte",
     ],
 )
 def test_ordinary_words_stay(text: str) -> None:
     assert remove_traces(text) == text
-
-
-def test_a_selector_is_no_address() -> None:
-    assert remove_traces("main.content#intro > a", keeps_fragments=True) == "main.content#intro > a"
-    assert remove_traces("docs.example#access_token=1", keeps_fragments=True) == "docs.example"
 
 
 @given(st.lists(PIECES, max_size=40).map("".join))

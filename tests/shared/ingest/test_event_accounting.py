@@ -216,7 +216,7 @@ KEPT = "mail [e-mail removed] or see https://docs.example/reset"
             {"message": "no /a/b?key=1", "source": "https://cdn.example/a.js?v=2#s"},
             {"message": "no /a/b", "source": "https://cdn.example/a.js"},
         ),
-        ("click", {"element": "main>a.x#top?x=/1"}, {"element": "main>a.x#top"}),
+        ("click", {"element": "#top>a?x=/1"}, {"element": "#top>a"}),
         ("page_view", {"kind": "load", "more": FREE}, {"kind": "load", "more": KEPT}),
         ("pricing_opened", {"plan": "team", "gone": None, "n": 3}, {"plan": "team", "n": 3}),
         (

@@ -91,7 +91,8 @@ def test_declared_texts_are_cleaned_like_all_others() -> None:
     sent: dict[str, Value] = {"kind": "load", "source": "https://x.example/?q=1#f", "campaign": "ada@example.com"}
     kept = {"kind": "load", "source": "https://x.example/", "campaign": "[e-mail removed]"}
     assert clean_properties("page_view", sent, CATALOGUE) == kept
-    assert clean_properties("click", {"element": "main.a#b"}, CATALOGUE) == {"element": "main.a#b"}
+    selector = {"element": "#intro>ul:nth-of-type(2)>li:nth-of-type(3)"}
+    assert clean_properties("click", selector, CATALOGUE) == selector
 
 
 @pytest.mark.parametrize(
