@@ -42,7 +42,7 @@ def launch(
         work = run_process(settings, process_clock(), serve, edge_parts, leads=leads, demo=demo)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(work)
-            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # asked again while the last threads end
+            _hear_no_more(runner.get_loop())
     except ConfigurationError as error:
         return _refuse(str(error), CONFIGURATION_EXIT)
     except StartRefused as error:
@@ -52,6 +52,13 @@ def launch(
 
 def _leave(_number: int, _frame: object) -> None:
     raise SystemExit(0)
+
+
+def _hear_no_more(loop: asyncio.AbstractEventLoop) -> None:
+    """Asked again while the last threads end: it ends already, and well. A loop that closes would give signals back."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.remove_signal_handler(number)
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _loop_factory() -> "type[asyncio.AbstractEventLoop] | None":
