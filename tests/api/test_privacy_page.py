@@ -46,6 +46,21 @@ def test_every_retention_setting_shows(make: Make, setting: str) -> None:
     assert f"{change[setting]} days" not in before
 
 
+@pytest.mark.parametrize(
+    "kept",
+    [
+        "searched for",
+        "code is copied",
+        "files are downloaded",
+        "width of the window",
+        "typed but did not send",
+        "data-w-",
+    ],
+)
+def test_what_else_the_script_tells_and_the_browser_keeps_is_named(make: Make, kept: str) -> None:
+    assert kept in words(make())
+
+
 def test_one_day_and_for_ever_are_said_as_people_say_them(make: Make) -> None:
     said = words(make(retention={"event_days": 1, "rollup_days": 0}))
     assert "step by step: 1 day\n" in said

@@ -9,7 +9,7 @@ from playwright.async_api import Page, expect
 
 from tests.browser.conftest import PageFactory, problems_of
 from tests.browser.recording_site import RecordingSite
-from tests.browser.widget_scene import NO_REASONS, VOTE, question_page, site, vote_no
+from tests.browser.widget_scene import AGREE, NO_REASONS, VOTE, question_page, site, vote_no
 
 __all__ = ["site"]
 pytestmark = [
@@ -116,28 +116,46 @@ async def test_failed_form_keeps_what_was_typed(browser_page_factory: PageFactor
 
 
 @pytest.mark.slow
-async def test_what_was_typed_survives_a_reload_where_storage_is_allowed(
+async def test_what_was_typed_survives_a_reload_for_readers_who_agreed(
     browser_page_factory: PageFactory, site: RecordingSite
 ) -> None:
-    for attributes, kept in (('data-prompts data-prompt-delay="1"', WORDS), ("", "")):
-        site.pages["/page"] = question_page(VOTE, attributes)
+    site.pages["/page"] = question_page(VOTE, "data-prompts")
+    for has_agreed in (True, False):
         page = await browser_page_factory()
         await page.goto(site.address + "/page")
+        if has_agreed:
+            await page.evaluate(AGREE)
         await page.get_by_role("button", name="No", exact=True).click()
         await page.get_by_label("It is out of date").check()
         await page.locator(".warroom-reason textarea").fill(WORDS)
+        assert await page.evaluate("sessionStorage.length") == int(has_agreed)
         await page.goto(site.address + "/page")
         await page.evaluate("warroom.widget()")
         panel = page.locator(".warroom-reason")
-        await expect(panel).to_have_count(1 if kept else 0)
-        if not kept:
-            assert await page.evaluate("sessionStorage.length") == 0
+        await expect(panel).to_have_count(int(has_agreed))
+        if not has_agreed:
+            assert await page.evaluate("localStorage.length + sessionStorage.length") == 0
             continue
-        await expect(panel.locator("textarea")).to_have_value(kept)
+        await expect(panel.locator("textarea")).to_have_value(WORDS)
         await expect(panel.get_by_label("It is out of date")).to_be_checked()
         await panel.get_by_role("button").click()
         await expect(panel).to_have_count(0)
         assert await page.evaluate("sessionStorage.length") == 0
+
+
+@pytest.mark.slow
+async def test_who_takes_the_agreement_back_leaves_no_words_behind(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    site.pages["/page"] = question_page(VOTE, "data-prompts")
+    page = await browser_page_factory()
+    await page.goto(site.address + "/page")
+    await page.evaluate(AGREE)
+    await page.get_by_role("button", name="Yes").click()
+    await page.locator(".warroom-reason textarea").fill(WORDS)
+    assert await page.evaluate("sessionStorage.length") == 1
+    await page.evaluate("warroomWidget.consent(false)")
+    assert await page.evaluate("localStorage.length + sessionStorage.length") == 0
 
 
 @pytest.mark.slow

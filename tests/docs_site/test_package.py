@@ -100,7 +100,7 @@ def test_a_plain_astro_site_below_a_path_gets_the_tag_and_its_policy_knows_the_i
     assert f'<script defer src="{tag[1].replace(".js", "-extras.js")}"></script>' in head
     hash_of_snippet = run_node("console.log((await import('" + str(PACKAGE) + "/index.js')).EXPERIMENT_SNIPPET_HASH)")
     assert hash_of_snippet.stdout.strip() in html.unescape(head)
-    assert '<script data-e="lead:2" data-k="sessionStorage">' in head
+    assert '<script data-e="data-w-lead:2" data-k="sessionStorage">' in head
     assert page.count('data-warroom-experiment="lead"') == 2
     assert 'data-warroom-sequence="tour" data-warroom-step="1" data-warroom-steps="2"' in page
     assert 'action="https://feedback.example.com/feedback"' in page

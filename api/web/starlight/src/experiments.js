@@ -3,14 +3,14 @@
 import { createHash } from 'node:crypto';
 
 // Reads the experiments and the store from its own tag, so that its text, and with it the hash, is always the same.
-export const EXPERIMENT_SNIPPET =
-  '(({e,k})=>{for(let x of e.split(" ")){let[a,n]=x.split(":"),v=Math.random()*n|0;a="data-w-"+a;' +
-  'try{v=self[k][a]??=v}catch{}document.documentElement.setAttribute(a,v)}})(document.currentScript.dataset)';
+// 200 bytes at most, hence `with` and all[0], which is <html>. A browser that asks not to be tracked looks into a store
+// that does not exist: it draws, and keeps nothing.
+export const EXPERIMENT_SNIPPET = String.raw`with(document)with(currentScript.dataset)e.replace(/(\S+):(\d+)/g,(x,a,v)=>{v*=Math.random();try{v=self[(x=navigator).globalPrivacyControl|x.doNotTrack>0||k][a]??=v}catch{}all[0].setAttribute(a,v|0)})`;
 export const EXPERIMENT_SNIPPET_HASH = `'sha256-${createHash('sha256').update(EXPERIMENT_SNIPPET).digest('base64')}'`;
 
 /** The attributes of the inline script; null when there is nothing to choose. */
 export function snippetAttributes({ experiments, keepVariants }) {
-  const counts = Object.entries(experiments).map(([name, variants]) => `${name}:${variants.length}`);
+  const counts = Object.entries(experiments).map(([name, variants]) => `data-w-${name}:${variants.length}`);
   if (!counts.length) return null;
   return { 'data-e': counts.join(' '), ...(keepVariants ? { 'data-k': keepVariants } : {}) };
 }
