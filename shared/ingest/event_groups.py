@@ -18,7 +18,6 @@ from shared.store.database import Store
 from shared.store.event_tables import EventTables, Row, Steps, run_in_session, tables_for, tables_of
 
 ROWS_AT_ONCE = 1000
-UNITS_AT_ONCE_ON_POSTGRESQL = 2  # SQLite has one writer anyway
 
 
 @dataclass(eq=False)
@@ -38,10 +37,9 @@ class EventGroups:
         self._store = store
         self._tables = tables_for(store.writing_engine.dialect)
         self._most_waiting = most_waiting
-        self._units_at_once = UNITS_AT_ONCE_ON_POSTGRESQL if store.is_postgresql else 1
         self._waiting: deque[_Waiting] = deque()
         self._known = KnownKeys()
-        self._units: set[asyncio.Task[None] | None] = set()
+        self._unit: asyncio.Task[None] | None = None  # one after the other: two at once are smaller, and cost more
 
     async def store_rows(self, site: str, rows: Sequence[Row]) -> int:
         """How many of the rows are new; raises `CannotStore` when nothing was kept."""
@@ -49,16 +47,15 @@ class EventGroups:
             raise CannotStore
         waiting = _Waiting(site, rows)
         self._waiting.append(waiting)
-        if len(self._units) < self._units_at_once:
-            unit = asyncio.create_task(self._run_units(), name="event units")
-            self._units.add(unit)
+        if self._unit is None:
+            self._unit = asyncio.create_task(self._run_units(), name="event units")
         return await waiting.done
 
     async def _run_units(self) -> None:
         try:
             await self._store_waiting()
         finally:  # at once, not by a callback: who comes in between must find no running unit
-            self._units.discard(asyncio.current_task())
+            self._unit = None
 
     async def _store_waiting(self) -> None:
         """Unit after unit, as long as somebody waits."""

@@ -21,7 +21,7 @@ from shared.ingest.event_groups import EventGroups, store_alone
 from shared.ingest.identities import note_web_usage
 from shared.ingest.intake_meter import INSTALLATION, IntakeMeter, Receipt
 from shared.ingest.noise_filter import is_bot
-from shared.ingest.track_body import About, Batch, about_problems, read_body
+from shared.ingest.track_body import About, Batch, RefusedBatch, about_problems, read_body
 from shared.store.database import Store
 from shared.store.people import user_visitor
 
@@ -87,6 +87,7 @@ class EventIntake:
         self._limiter = limiter
         self._meter = meter
         self._key = key
+        self._days: dict[str, tuple[date, datetime, datetime]] = {}  # of now, by site
         self.custom = CustomRoom(settings, clock, meter)
 
     async def take(self, body: bytes, sender: Sender) -> TrackOutcome:
@@ -98,6 +99,9 @@ class EventIntake:
         received_at = self._clock.monotonic()
         try:
             batch = read_body(body, self._settings)
+        except RefusedBatch as refused:
+            self._note_refused(refused)
+            raise
         except InvalidInput:
             self.note_unreadable()
             raise
@@ -110,6 +114,14 @@ class EventIntake:
     def note_unreadable(self) -> None:
         """Counts a body that nothing could be read from as one event."""
         self._drop_all("unreadable", 1)
+
+    def _note_refused(self, refused: RefusedBatch) -> None:
+        """Counts every event of a batch that was refused as a whole."""
+        if self._settings.site(refused.site) is None:
+            self._drop_all("unreadable", refused.events)
+            return
+        with Receipt(self._meter, refused.site, refused.events) as receipt:
+            receipt.drop("invalid", refused.events)
 
     def note_unknown_site(self, events: int) -> None:
         """Counts events of a site that is not configured, found by who read them."""
@@ -166,8 +178,7 @@ class EventIntake:
                 stored = await self._store_as_person(batch.about, site, rows, batch.about.person)
             else:
                 stored = await self._groups.store_rows(site.key, rows) if rows else 0
-            receipt.store(stored, len(rows) - stored)
-        self._meter.lag(self._clock.monotonic() - received_at)
+            receipt.store(stored, len(rows) - stored, self._clock.monotonic() - received_at)
         return TrackOutcome(stored, len(rows) - stored, checked.dropped)
 
     def _dropping_rule(self, site: SiteSettings, sender: Sender) -> str | None:
@@ -243,8 +254,7 @@ class EventIntake:
         now: datetime,
     ) -> list[dict[str, Any]]:
         """Rows with the visitor of the day they belong to; a late beacon crosses midnight with yesterday's salt."""
-        today = local_day(now, site.zone)
-        starts, ends = day_start(today, site.zone), day_start(today + ONE_DAY, site.zone)
+        today, starts, ends = self._day_of(site, now)
         others: dict[date, str] = {}
         if about.identified is not None:
             visitor = user_visitor(self._key, site.key, about.identified)
@@ -261,6 +271,15 @@ class EventIntake:
 
         received = Received(site, now, today, starts, ends, visitor, visitor_on, with_key=sender.key is not None)
         return [make_row(event, received, self._settings) for event in events]
+
+    def _day_of(self, site: SiteSettings, now: datetime) -> tuple[date, datetime, datetime]:
+        """The site's day, when it begins and when it ends."""
+        known = self._days.get(site.key)
+        if known is None or not known[1] <= now < known[2]:
+            today = local_day(now, site.zone)
+            known = today, day_start(today, site.zone), day_start(today + ONE_DAY, site.zone)
+            self._days[site.key] = known
+        return known
 
     async def _store_as_person(
         self, about: About, site: SiteSettings, rows: Sequence[dict[str, Any]], person: str

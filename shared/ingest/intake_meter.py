@@ -54,20 +54,23 @@ class IntakeMeter:
         self._clock = clock
         self._zones = zones or {}  # by site; what belongs to no site counts in UTC
         self._counts: Counter[Cell] = Counter()
-        self._served: dict[tuple[str, int], tuple[str, str]] = {}  # keys by route and status
+        self._served: dict[tuple[str, int, str], tuple[str, str, str]] = {}  # keys by route, status and class of time
         self.totals: Counter[tuple[str, str]] = Counter()  # (measure, key) since the start, for /metrics
 
     def answer(self, route: str, status: int) -> None:
         """One answer of an intake route."""
         self._count(INSTALLATION, ANSWER, f"{route}:{status // 100}xx")
 
-    def lag(self, seconds: float) -> None:
-        """The time from receipt to commit of one intake request."""
-        self._count(INSTALLATION, LAG, _bucket(seconds))
+    def account(self, site: str, outcome: Mapping[tuple[str, str], int], lag: float | None = None) -> None:
+        """What became of the events of one request: counts by measure and key, moved together.
 
-    def account(self, site: str, outcome: Mapping[tuple[str, str], int]) -> None:
-        """What became of the events of one request: counts by measure and key, moved together."""
+        `lag` is the time from receipt to commit in seconds, if there was a commit.
+        """
         hour, counts, totals = self._current_hour(), self._counts, self.totals
+        if lag is not None:
+            bucket = _bucket(lag)
+            counts[INSTALLATION, hour, LAG, bucket] += 1
+            totals[LAG, bucket] += 1
         for place, count in outcome.items():  # none of these is an open measure
             counts[site, hour, *place] += count
             totals[place] += count
@@ -97,14 +100,16 @@ class IntakeMeter:
 
     def serve(self, route: str, name: str, status: int, seconds: float) -> None:
         """One answer of an intake route to nobody with a key: as `use` and `answer` together."""
-        keys = self._served.get((route, status))
+        bucket = _bucket(seconds)
+        keys = self._served.get((route, status, bucket))
         if keys is None:
-            keys = self._served[route, status] = (f"{route}|{status}|", f"{name}:{status // 100}xx")
+            keys = (f"{route}|{status}|", f"{route}|{bucket}", f"{name}:{status // 100}xx")
+            self._served[route, status, bucket] = keys
         hour = self._current_hour()
         self._count_open((INSTALLATION, hour, USAGE, keys[0]))
-        self._count_open((INSTALLATION, hour, USAGE_MS, f"{route}|{_bucket(seconds)}"))
-        self._counts[INSTALLATION, hour, ANSWER, keys[1]] += 1
-        self.totals[ANSWER, keys[1]] += 1
+        self._count_open((INSTALLATION, hour, USAGE_MS, keys[1]))
+        self._counts[INSTALLATION, hour, ANSWER, keys[2]] += 1
+        self.totals[ANSWER, keys[2]] += 1
 
     def _count(self, site: str, measure: str, key: str, count: int = 1) -> None:
         self._counts[site, self._current_hour(), measure, key] += count
@@ -138,16 +143,18 @@ class Receipt:
     stored + repeated + dropped.
     """
 
-    __slots__ = ("_left", "_meter", "_outcome", "_site")
+    __slots__ = ("_lag", "_left", "_meter", "_outcome", "_site")
 
     def __init__(self, meter: IntakeMeter, site: str, count: int) -> None:
         self._meter = meter
         self._site = site
         self._left = count
+        self._lag: float | None = None
         self._outcome: dict[tuple[str, str], int] = {(RECEIVED, ""): count}
 
-    def store(self, new: int, repeated: int) -> None:
-        """Events that are in the store, now or since before."""
+    def store(self, new: int, repeated: int, lag: float | None = None) -> None:
+        """Events that are in the store, now or since before; `lag` is the time from receipt to commit in seconds."""
+        self._lag = lag
         if new:
             self._add(STORED, "", new)
         if repeated:
@@ -175,7 +182,7 @@ class Receipt:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if self._left:
             self.drop(reason_of(error), self._left)
-        self._meter.account(self._site, self._outcome)
+        self._meter.account(self._site, self._outcome, self._lag)
 
 
 def reason_of(error: BaseException | None) -> str:

@@ -26,7 +26,7 @@ async def test_a_flush_moves_everything_once(store: Store, clock: ManualClock) -
         receipt.drop("bot", 3)
         receipt.drop("gpc", 0)
     for seconds in (0.0004, 0.0015, 0.9, 61.0, -1.0):
-        meter.lag(seconds)
+        meter.account("docs", {}, seconds)
     assert await meter.flush(store) == 8
     assert await meter.flush(store) == 0
     assert await counts(store) == {
