@@ -11,7 +11,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from shared.derive.kpis import sums_by_key
-from shared.derive.rollups.intake import DROP, RECEIVED, REPEATED, STORED, UNDECLARED, UNDECLARED_PROPERTY
+from shared.derive.rollups.intake import (
+    DROP,
+    IGNORED_FIELD,
+    RECEIVED,
+    REPEATED,
+    STORED,
+    UNDECLARED,
+    UNDECLARED_PROPERTY,
+)
 from shared.event_catalogue import declare
 from shared.messages import Point
 from shared.store.models import Rollup
@@ -28,6 +36,7 @@ class Account:
     stored: int
     repeated: int
     drops: Mapping[str, int]  # by reason, the most frequent first
+    ignored: int = 0  # values of events that are stored: of unknown fields, beyond a limit, cut
 
     @property
     def dropped(self) -> int:
@@ -59,6 +68,7 @@ async def load_account(session: AsyncSession, site: str, start: date, end: date)
         stored=await total(STORED),
         repeated=await total(REPEATED),
         drops={row.key: row.count for row in drops},
+        ignored=await total(IGNORED_FIELD),
     )
 
 

@@ -163,7 +163,7 @@ class EventIntake:
             if rule := self._dropping_rule(site, sender):
                 receipt.drop(rule, len(batch.events))
                 return TrackOutcome(rule=rule)
-            self._meter.ignore_fields(site.key, batch.unknown_fields)
+            self._meter.ignore_fields(site.key, batch.unknown_fields + batch.cut_texts)
             now = self._clock.now()
             checked = self._check(batch, receipt, (now - oldest).timestamp() * 1000 if oldest is not None else 0)
             if not checked.good:

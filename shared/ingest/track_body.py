@@ -11,9 +11,9 @@ from typing import Any
 
 import msgspec
 
-from shared.config import Settings
+from shared.config import LimitSettings, Settings
 from shared.errors import FieldProblem, InvalidInput
-from shared.ingest.event_fields import BATCH_FIELDS, EVENT_FIELDS, TrackEvent, read_event
+from shared.ingest.event_fields import BATCH_FIELDS, EVENT_FIELDS, TrackEvent, clean_page, read_event
 from shared.ingest.strict_json import LARGEST_INTEGER, parse_json_mildly
 
 ESCAPE = b"\\u"  # may stand for what no database can keep
@@ -65,14 +65,24 @@ class Batch(msgspec.Struct, frozen=True):
     about: About
     unknown_fields: int = 0
     is_flat: bool = False
+    cut_texts: int = 0  # of which only the beginning will be kept
 
     def place(self, index: int, field: str) -> str:
         """Where a field stands in what was sent."""
         return field if self.is_flat else f"events[{index}].{field}".rstrip(".")
 
 
+class RefusedBatch(InvalidInput):
+    """A batch that is refused as a whole, of which it could be read how many events it has and of which site."""
+
+    def __init__(self, problems: list[FieldProblem], site: Any, events: Any) -> None:
+        super().__init__("The batch was refused.", problems)
+        self.site = site if isinstance(site, str) else ""
+        self.events = max(1, len(events)) if isinstance(events, list) else 1
+
+
 def read_body(body: bytes, settings: Settings) -> Batch:
-    """Raises `InvalidInput` when it is not JSON as we take it, or no batch."""
+    """Raises `InvalidInput` when it is not JSON as we take it, `RefusedBatch` when it is no batch."""
     return _read_at_once(body, settings) or _read_strictly(body, settings)
 
 
@@ -96,7 +106,8 @@ def _read_at_once(body: bytes, settings: Settings) -> Batch | None:
     for event in events:
         if event.props and not all(map(_is_ordinary, event.props.values())):
             return None
-    return Batch(sent.site, events, about, is_flat=is_flat)
+    cut = _count_cut(events, settings.limits) if len(body) > settings.limits.string_characters else 0
+    return Batch(sent.site, events, about, is_flat=is_flat, cut_texts=cut)
 
 
 def _fill_in(sent: _KnownBatch) -> list[Any]:
@@ -132,13 +143,26 @@ def _read_strictly(body: bytes, settings: Settings) -> Batch:
     known = BATCH_FIELDS if is_batch else BATCH_FIELDS | EVENT_FIELDS
     problems = _envelope_problems(raw, events, settings.limits.batch_events)
     if problems:
-        raise InvalidInput("The batch was refused.", problems)
+        raise RefusedBatch(problems, raw.get("site"), events)
     unknown = len(set(raw) - known)
     unknown += sum(len(set(event) - EVENT_FIELDS) for event in events if isinstance(event, dict))
     about = About(raw.get("person"), raw.get("language"), raw.get("zone"))
     common = {key: raw[key] for key in ("view", "page") if is_batch and raw.get(key) is not None}
     filled = [_with_common(event, common) for event in events]
-    return Batch(raw["site"], [read_event(event) for event in filled], about, unknown, is_flat=not is_batch)
+    read = [read_event(event) for event in filled]
+    cut = _count_cut([event for event in read if isinstance(event, TrackEvent)], settings.limits)
+    return Batch(raw["site"], read, about, unknown, not is_batch, cut)
+
+
+def _count_cut(events: Sequence[TrackEvent], limits: LimitSettings) -> int:
+    """How many texts of events are longer than what will be kept of them."""
+    texts, found = limits.string_characters, 0
+    for event in events:
+        found += event.title is not None and len(event.title) > texts
+        found += event.target is not None and len(event.target) > texts
+        if event.page is not None and len(event.page) > limits.page_characters:  # with a query that nobody keeps
+            found += len(clean_page(event.page, len(event.page)) or "") > limits.page_characters
+    return found
 
 
 def _with_common(event: Any, common: Mapping[str, Any]) -> Any:

@@ -43,6 +43,14 @@ async def test_an_empty_site_shows_the_tag(browser: Browser) -> None:
     assert "No event came in." in page
 
 
+async def test_values_that_were_not_kept_are_told(browser: Browser, api: RunningApi) -> None:
+    assert "not kept" not in await shown(browser)
+    await api.track(make_event(title="t" * 501))
+    assert "1 value was not kept, or only the beginning" in await shown(browser)
+    await api.track(make_event(name="download", target="/" + "f" * 600, surprise=1))
+    assert "3 values were not kept, or only the beginning" in await shown(browser)
+
+
 async def test_the_equation_and_the_reasons_are_shown(browser: Browser, api: RunningApi) -> None:
     event = make_event()
     await api.track(event, make_event("click"))

@@ -102,15 +102,15 @@ async def send_a_mixture(gate: Gate) -> None:
 
 
 MIXTURE = {
-    ("", "received", ""): 4,
+    ("", "received", ""): 3,
     ("", "drop", "unknown_site"): 2,
-    ("", "drop", "unreadable"): 2,
-    ("docs", "received", ""): 72,
+    ("", "drop", "unreadable"): 1,
+    ("docs", "received", ""): 93,
     ("docs", "stored", ""): 5 + NAMES + 1 + 1 + 30,
     ("docs", "repeated", ""): 1,
     ("docs", "drop", "bot"): 2,
     ("docs", "drop", "gpc"): 1,
-    ("docs", "drop", "invalid"): 2 + 2 + 1,
+    ("docs", "drop", "invalid"): 2 + 21 + 2 + 1,
     ("docs", "drop", "too_many_names"): 2,
     ("docs", "drop", "limit"): 6 + 15,
     ("blog", "received", ""): 1,
