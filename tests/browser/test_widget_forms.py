@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import PageFactory, problems_of
 from tests.browser.recording_site import RecordingSite
@@ -171,6 +172,69 @@ async def test_a_proxy_that_says_yes_for_a_dead_collector_is_not_believed(
     await form.get_by_role("button").click()
     await expect(form.get_by_role("status")).to_contain_text(said)
     await expect(form.locator("textarea")).to_have_value(WORDS if not answer else "")
+
+
+@pytest.mark.slow
+async def test_forms_that_look_alike_keep_their_own_words(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    plain = '<form method="post" action="/feedback"><textarea name="text"></textarea><button>Send</button></form>'
+    site.pages["/page"] = question_page(plain * 2, "data-prompts")
+    page = await browser_page_factory()
+    await page.goto(site.address + "/page")
+    await page.evaluate(AGREE)
+    for at, words in enumerate(("First words", "Second words")):
+        await page.locator("textarea").nth(at).fill(words)
+    await page.reload()
+    await page.evaluate("warroom.widget()")
+    await expect(page.locator("textarea").first).to_have_value("First words")
+    await expect(page.locator("textarea").last).to_have_value("Second words")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("again", "keeps_reason"), [("Yes", False), ("No", True)])
+async def test_after_a_failed_vote_there_is_one_panel_with_the_words(
+    browser_page_factory: PageFactory, site: RecordingSite, again: str, keeps_reason: bool
+) -> None:
+    site.pages["/page"] = question_page(VOTE)
+    page = await browser_page_factory()
+    await page.goto(site.address + "/page")
+    may_fail = asyncio.Event()
+
+    async def fail_later(route: Route) -> None:
+        await may_fail.wait()
+        await route.abort()
+
+    await page.route("**/feedback", fail_later)
+    await page.get_by_role("button", name="No", exact=True).click()
+    panel = page.locator(".warroom-reason")
+    await panel.get_by_label("It is hard to understand").check()
+    await panel.locator("textarea").fill(WORDS)
+    may_fail.set()
+    await expect(page.get_by_role("status")).to_contain_text("Not sent")
+    await page.unroute("**/feedback")
+    await page.get_by_role("button", name=again, exact=True).click()
+    await expect(page.get_by_role("status")).to_contain_text("Thank you")
+    await expect(panel).to_have_count(1)
+    await expect(panel.locator("textarea")).to_have_value(WORDS)
+    await expect(panel.locator("input:checked")).to_have_count(int(keeps_reason))
+    await panel.get_by_role("button").click()
+    await expect(panel).to_have_count(0)
+    assert {"score": int(again == "Yes"), "text": WORDS}.items() <= site.feedback[-1].items()
+
+
+@pytest.mark.slow
+async def test_a_field_may_be_called_action(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+    named = VOTE.replace("<fieldset>", '<input type="hidden" name="action" value="x"><fieldset>')
+    site.pages["/page"] = question_page(named)
+    page = await browser_page_factory()
+    await page.goto(site.address + "/page")
+    await page.get_by_role("button", name="Yes").click()
+    await expect(page.get_by_role("status")).to_contain_text("Thank you")
+    await page.locator(".warroom-reason textarea").fill(WORDS)
+    await page.locator(".warroom-reason").get_by_role("button").click()
+    await expect(page.locator(".warroom-reason")).to_have_count(0)
+    assert [answer["score"] for answer in site.feedback] == [1, 1]
 
 
 SURVEYS = [

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
 from tests.browser.conftest import PageFactory, problems_of
 from tests.browser.newcomer_scene import DESK, PHONE
@@ -171,6 +171,44 @@ async def test_failed_answer_survives_the_failure_and_a_reload(
     failed, taken = ({**answer, "id": ""} for answer in site.feedback)
     assert failed == taken
     assert list(await stored(page)) == ["warroom.id"]
+
+
+@pytest.mark.parametrize("left", ["open", "waiting"])
+async def test_question_that_the_reader_walked_away_from_comes_along(
+    browser_page_factory: PageFactory, site: RecordingSite, left: str
+) -> None:
+    """The server asks once: what it handed out is not lost by a click on a link."""
+    page = await browser_page_factory(**DESK)
+    block = page.locator(".warroom-prompt")
+    if left == "open":
+        await open_question(page, site)
+        await block.locator("textarea").fill("Half a sent")
+    else:
+        await be_handed_a_question_while_typing(page, site)
+    site.prompt = None
+    site.pages["/next"] = site.pages["/page"]
+    await page.goto(site.address + "/next")
+    await expect(block.locator("textarea")).to_have_value("Half a sent" if left == "open" else "")
+    await block.get_by_role("button", name="Not now").click()
+    await page.goto(site.address + "/page")
+    await page.evaluate("warroom.widget()")
+    await expect(block).to_have_count(0)
+    assert list(await stored(page)) == ["warroom.id"]
+
+
+async def be_handed_a_question_while_typing(page: Page, site: RecordingSite) -> None:
+    """The reader begins to type while the server's answer is on its way."""
+    site.policy, site.prompt = "", PROMPT
+    site.pages["/page"] = question_page('<textarea aria-label="Words"></textarea>', TAG)
+
+    async def answer_late(route: Route) -> None:
+        await page.focus("textarea")
+        await route.continue_()
+
+    await page.route("**/prompts/next?**", answer_late)
+    await page.goto(site.address + "/page")
+    await page.evaluate(AGREE)
+    await page.wait_for_function("sessionStorage.length == 1")
 
 
 async def test_numbers_are_used_where_a_scale_has_no_words(

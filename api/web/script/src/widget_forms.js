@@ -3,6 +3,7 @@ import { button, choice, hideErrors, make, showError, textField, textsOf } from 
 import { fieldsOf, send } from "./widget_sending.js";
 import { quietly, randomId, readDraft, writeDraft } from "./widget_tag.js";
 
+const PANEL = ".warroom-reason";
 const FORMS = "form[action$=feedback]:not(.warroom-reason, .warroom-answer)"; // of the page, not made here
 const REASONS = { 0: ["findability", "clarity", "accuracy", "out_of_date", "other"], 1: ["findability", "clarity", "accuracy", "other"] };
 
@@ -45,11 +46,19 @@ async function vote(form, score) {
 function ask(form, fields, draft = {}) {
   const texts = textsOf(form);
   const score = fields.score;
+  const before = form.nextElementSibling; // of a vote that failed: its words stay, its reason only with the same vote
+  if (before && before.matches(PANEL)) {
+    const { reason, text } = fieldsOf(before);
+    draft = { text, reason: before.dataset.score == score && reason };
+    before.remove();
+  }
   const group = make("fieldset", {}, make("legend", { textContent: texts[`why_${score}`] }));
   for (const reason of REASONS[score]) group.append(choice("reason", reason, texts[`${reason}_${score}`] || texts[reason]));
-  const panel = make("form", { className: "warroom-reason", method: "post", action: form.action, noValidate: true },
+  const panel = make("form", { className: "warroom-reason", method: "post", action: form.getAttribute("action"), noValidate: true },
     group, ...textField(texts.more), make("p", { className: "warroom-actions" }, button(texts.send, "warroom-primary", "submit")));
+  panel.dataset.score = score;
   fill(panel, draft);
+  if (draft.text) panel.dataset.used = 1;
   panel.addEventListener("input", quietly(() => {
     hideErrors(panel);
     panel.dataset.used = 1;
@@ -99,7 +108,10 @@ export function fill(form, said) {
   }
 }
 
-const nameOf = (form) => ["survey", "element"].map((name) => (form.elements.namedItem(name) || {}).value || "").join(" ");
+const nameOf = (form) => {
+  const said = ["survey", "element"].map((name) => (form.elements.namedItem(name) || {}).value || "");
+  return [location.pathname, ...said, [...document.querySelectorAll(FORMS)].indexOf(form)].join(" ");
+};
 
 function statusOf(form) {
   const known = form.querySelector("[role=status]");

@@ -8,12 +8,9 @@ import { language, options, quietly, readDraft, urlOf, writeDraft } from "./widg
 const DRAFT = "prompt";
 const WIDE = "(min-width: 640px) and (min-height: 480px)"; // as in widget.css: there it floats
 
-// A question that was open when the page was reloaded, with what was typed.
-export const takeUpPrompt = (person) => {
-  const draft = readDraft(DRAFT);
-  if (draft) showPrompt(draft.prompt, person, draft);
-  return draft;
-};
+// A question that was open when the page was reloaded or left, with what was typed.
+export const openPrompt = () => readDraft(DRAFT);
+export const keepPrompt = (prompt, said) => writeDraft(DRAFT, { prompt, ...said });
 
 export async function showPrompt(prompt, person, draft = {}) {
   if (document.querySelector(".warroom-prompt")) return;
@@ -25,7 +22,6 @@ export async function showPrompt(prompt, person, draft = {}) {
   home.append(parts.block, status);
   document.documentElement.classList.add("warroom-prompt-open");
   fill(parts.form, draft);
-  writeDraft(DRAFT, { prompt, ...draft });
   setTimeout(() => { status.textContent = prompt.question; }, 100); // a region filled while being added is not read out
   listenTo(parts);
 }
@@ -77,7 +73,7 @@ function listenTo(parts) {
   parts.never.addEventListener("click", () => put("never"));
   form.addEventListener("input", quietly(() => {
     hideErrors(form);
-    writeDraft(DRAFT, { prompt, ...fieldsOf(form) });
+    keepPrompt(prompt, fieldsOf(form));
   }));
   form.addEventListener("submit", quietly(async (event) => {
     event.preventDefault();

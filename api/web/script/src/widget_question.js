@@ -1,7 +1,7 @@
 // Who may be asked: a reader who agreed to one random id, where the owner has switched that on. The server knows whether
 // a question is due; asking it claims the question, so it is asked only when the question could be shown at once.
 import { isBusy } from "./widget_screen.js";
-import { showPrompt, takeUpPrompt } from "./widget_prompt.js";
+import { keepPrompt, openPrompt, showPrompt } from "./widget_prompt.js";
 import { language, mayStore, options, quietly, randomId, readId, urlOf, writeId } from "./widget_tag.js";
 
 const AFTER_LOAD_MS = 10000;
@@ -15,7 +15,8 @@ let askedAt = -ASK_PAUSE_MS;
 
 export function startQuestions() {
   know(readId());
-  if (person && takeUpPrompt(person)) isDone = true;
+  const draft = openPrompt();
+  if (draft) quietly(showWhenFree)(draft.prompt, draft);
   else plan();
   if (window.navigation) navigation.addEventListener("navigatesuccess", plan);
 }
@@ -56,8 +57,9 @@ async function ask() {
   }
 }
 
-async function showWhenFree(prompt) {
+async function showWhenFree(prompt, draft) {
   isDone = true;
-  if (await isBusy()) setTimeout(quietly(() => showWhenFree(prompt)), LOOK_AGAIN_MS);
-  else if (person) await showPrompt(prompt, person);
+  keepPrompt(prompt, draft); // the server asks once, so the question goes along to the next page
+  if (await isBusy()) setTimeout(quietly(() => showWhenFree(prompt, draft)), LOOK_AGAIN_MS);
+  else if (person) await showPrompt(prompt, person, draft);
 }

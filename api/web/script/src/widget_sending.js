@@ -19,7 +19,7 @@ export async function send(form, fields, texts, status) {
   form.setAttribute("aria-busy", "true");
   hideErrors(form);
   status.textContent = texts.sending;
-  const { id, detail, errors } = await post(form.action, fields);
+  const { id, detail, errors } = await post(form.getAttribute("action"), fields);
   delete form.dataset.busy;
   form.removeAttribute("aria-busy");
   status.textContent = id ? texts.thanks : detail || texts.failed;

@@ -38,9 +38,8 @@ export const writeId = (id) => {
 
 // What was typed but not sent yet, until the tab is closed; kept for readers who agreed, like everything here.
 const DRAFT = "warroom.draft ";
-const draftKey = (name) => DRAFT + location.pathname + " " + name;
-export const readDraft = (name) => { try { return JSON.parse((readId() && read("sessionStorage", draftKey(name))) || "null"); } catch {} };
-export const writeDraft = (name, value) => readId() && write("sessionStorage", draftKey(name), value && JSON.stringify(value));
+export const readDraft = (name) => { try { return JSON.parse((readId() && read("sessionStorage", DRAFT + name)) || "null"); } catch {} };
+export const writeDraft = (name, value) => readId() && write("sessionStorage", DRAFT + name, value && JSON.stringify(value));
 const forgetDrafts = () => {
   try { for (const key of Object.keys(sessionStorage)) if (key.startsWith(DRAFT)) sessionStorage.removeItem(key); } catch {}
 };
