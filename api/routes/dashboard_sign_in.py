@@ -27,7 +27,6 @@ from api.routing import PUBLIC, RUNTIME, Route, role
 from shared.deliver.egress import Egress
 from shared.errors import LimitReached, NotAllowed, NotFound, NotSignedIn, WarroomError
 from shared.guard import audit, sessions
-from shared.guard.privacy import address_bucket
 from shared.guard.rate_limits import hit
 
 WINDOW_SECONDS = 15 * 60
@@ -78,7 +77,7 @@ async def _count_try(request: web.Request) -> None:
     """Counts this try, before it is known whether it succeeds; raises when the address had its share."""
     runtime = request.app[RUNTIME]
     now, limit = runtime.clock.now(), runtime.settings.limits.sign_in_tries_per_quarter_hour
-    bucket = f"sign-in:{address_bucket(runtime.instance_key, address_of(request))}"
+    bucket = f"sign-in:{await runtime.hasher.address_bucket(address_of(request), now)}"
     wait = await runtime.store.writer.run(lambda session: hit(session, bucket, limit, WINDOW_SECONDS, now))
     if wait:
         minutes = -(-wait // 60)

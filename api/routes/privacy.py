@@ -13,7 +13,6 @@ from api.routes.prompts import ConsentedId, SiteKey
 from api.routing import PUBLIC, RUNTIME, Operation, Route, key_scope
 from shared.errors import CannotStore, FieldProblem, InvalidInput, LimitReached, NotAllowed, NotFound
 from shared.guard.principals import Principal
-from shared.guard.privacy import address_bucket
 from shared.guard.rate_limits import hit
 from shared.ingest.erasure import Who, check_identity, find_who, report, salt_ages, stream_person
 from shared.ingest.identities import find_identity
@@ -149,8 +148,8 @@ def refuse_unsettled(runtime: Runtime) -> None:
 
 async def limit_tries(runtime: Runtime, address: str) -> None:
     """Nobody may try ids of strangers: a few tries an hour from one address."""
-    bucket = f"privacy:{address_bucket(runtime.instance_key, address)}"
     now = runtime.clock.now()
+    bucket = f"privacy:{await runtime.hasher.address_bucket(address, now)}"
     wait = await runtime.store.writer.run(lambda session: hit(session, bucket, TRIES_PER_HOUR, HOUR_SECONDS, now))
     if wait:
         raise LimitReached("That was often; please try again later.", wait)

@@ -1,5 +1,7 @@
 """Who a visitor is without knowing who: a keyed hash whose salt lives for one local day of the site.
 
+Limits by address have such a salt too.
+
 Addresses and user agents exist only inside these calls. On SQLite the salts are in a 0600 file beside
 the database, on PostgreSQL in an UNLOGGED table that dumps leave out; both are gone within 48 hours.
 """
@@ -29,6 +31,7 @@ logger = logging.getLogger(__name__)
 SALT_FILE = "salts.json"
 SALT_BYTES = 32
 SALT_HOURS = 48  # after the end of its day a salt lives no longer than this
+OF_LIMITS = ""  # in place of a site: limits by address belong to none
 UNKNOWN = "unknown"
 SOCKET_ADDRESS = re.compile(r"(?:(?:[1-9]?\d|1\d\d|2[0-4]\d|25[0-5])(?:\.(?!$)|$)){4}", re.ASCII)
 Network = IPv4Network | IPv6Network
@@ -49,6 +52,13 @@ class VisitorHasher:
         """32 hex digits that are the same for one site, local day, address and agent, and for nothing else."""
         salt = await self._salt(site, local_day(now, zone))
         return keyed_hash(salt, site, address, user_agent)
+
+    async def address_bucket(self, address: str, now: datetime) -> str:
+        """What stands for an address in a limit: the same on one UTC day, and nobody's once its salt is gone.
+
+        At midnight UTC a limit by address starts anew.
+        """
+        return address_bucket(await self._salt(OF_LIMITS, now.date()), address)
 
     @staticmethod
     def on_another_day(visitor: str, day: date) -> str:

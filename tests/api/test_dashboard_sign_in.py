@@ -7,8 +7,9 @@ from sqlmodel import col, select
 
 from api.dashboard_address import safe_path
 from shared.clock import ManualClock
+from shared.guard.privacy import address_bucket
 from shared.runtime import Runtime
-from shared.store.models import AuditEntry, Feedback, Member, OutboxMessage, SignInLink
+from shared.store.models import AuditEntry, Feedback, Member, OutboxMessage, RateWindow, SignInLink
 from shared.store.models import Session as SignedIn
 from tests.api.running_api import RunningApi
 from tests.api.signed_in import OWN_PAGE, Browser, make_link
@@ -120,6 +121,9 @@ async def test_guessing_is_slowed_down(browser: Browser, runtime: Runtime) -> No
     tries = runtime.settings.limits.sign_in_tries_per_quarter_hour
     answers = [(await redeem(browser, f"guess-{number}-{'x' * 40}"))[0] for number in range(tries + 1)]
     assert answers == [401] * tries + [429]
+    async with runtime.store.read() as session:
+        (bucket,) = (await session.execute(select(RateWindow.bucket).distinct())).scalars()
+    assert address_bucket(runtime.instance_key, "127.0.0.1") not in bucket, "such a key stays for ever"
     token = await make_link(runtime, "Ada")
     status, page, headers = await browser.ask("POST", "/app/sign-in", {"token": token}, OWN_PAGE)
     assert status == 429

@@ -6,12 +6,14 @@ from urllib.parse import urlencode
 
 import aiohttp
 import pytest
+from sqlmodel import select
 
 from api.routes import privacy
+from shared.guard.privacy import address_bucket
 from shared.guard.rate_limits import hit
 from shared.ingest.erasure.eraser import HOUR_SECONDS, UNKNOWN
 from shared.runtime.build import EXPORTS_AT_ONCE
-from shared.store.models import Event, Person, Suppression
+from shared.store.models import Event, Person, RateWindow, Suppression
 from tests.api.running_api import Answer, RunningApi, make_event
 
 CY = "0123456789cy"
@@ -112,3 +114,7 @@ async def test_many_made_up_ids_wait(api: RunningApi) -> None:
 async def test_guessing_ids_is_limited(api: RunningApi) -> None:
     answers = [(await post(api, "export", site="docs", person=f"guess-{number:04}")).status for number in range(21)]
     assert answers == [404] * 20 + [429]
+    async with api.runtime.store.read() as session:
+        (bucket,) = (await session.execute(select(RateWindow.bucket).distinct())).scalars()
+    assert bucket.startswith("privacy:")
+    assert address_bucket(api.runtime.instance_key, "127.0.0.1") not in bucket, "such a key stays for ever"

@@ -14,7 +14,7 @@ from shared.config import Settings, SiteSettings
 from shared.decide.prompts import note_answer
 from shared.derive.rollups import count_feedback
 from shared.errors import LimitReached, NotAllowed, NotFound
-from shared.guard.privacy import VisitorHasher, address_bucket
+from shared.guard.privacy import VisitorHasher
 from shared.guard.rate_limits import hit
 from shared.identifiers import keyed_hash, new_id
 from shared.ingest.feedback.negative_note import tell_if_very_negative
@@ -51,6 +51,7 @@ class _Sent:
     site: SiteSettings
     prepared: PreparedText
     daily_visitor: str | None  # never stored when the browser asked not to be followed
+    address_bucket: str | None  # in a limit, of today
     now: datetime
 
     def language(self, author: "_Author") -> str:
@@ -101,10 +102,11 @@ class FeedbackIntake:
         new = clean_fields(new, self.settings.limits, self._key)
         now = self._clock.now()
         prepared = await prepare_text(new.text, self.settings.sentiment, new.language or sender.language)
-        visitor = None
+        visitor = bucket = None
         if sender.address is not None and sender.key is None:
             visitor = await self._hasher.visitor(site.key, site.zone, sender.address, sender.user_agent or "", now)
-        sent = _Sent(new, sender, site, prepared, visitor, now)
+            bucket = await self._hasher.address_bucket(sender.address, now)
+        sent = _Sent(new, sender, site, prepared, visitor, bucket, now)
         return await self.store.writer.run(lambda session: self._store_once(session, sent))
 
     def _drop(self, site: str, reason: str) -> FeedbackOutcome:
@@ -181,9 +183,8 @@ class FeedbackIntake:
             buckets.append((person_bucket(author.person_id), limits.feedback_per_person_hour, HOUR_SECONDS))
         if author.visitor is not None:
             buckets.append((f"visitor:{author.visitor}", limits.feedback_per_visitor_hour, HOUR_SECONDS))
-        if sender.address is not None and sender.key is None:
-            bucket = address_bucket(self._key, sender.address)
-            buckets.append((f"address:{bucket}", limits.feedback_per_address_hour, HOUR_SECONDS))
+        if sent.address_bucket is not None:
+            buckets.append((f"address:{sent.address_bucket}", limits.feedback_per_address_hour, HOUR_SECONDS))
         for bucket, limit, seconds in buckets:
             wait = await hit(session, f"feedback:{bucket}", limit, seconds, sent.now)
             if wait:

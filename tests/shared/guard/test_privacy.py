@@ -130,6 +130,20 @@ def test_addresses_share_a_bucket_by_network(one: str, other: str, same: bool) -
     assert (address_bucket(KEY, one) == address_bucket(KEY, other)) is same
 
 
+async def test_a_limit_knows_an_address_for_a_day_only(settings: Settings, store: Store, clock: ManualClock) -> None:
+    """By a salt that is destroyed like those of visitors: afterwards no key of ours leads back to the address."""
+    first = VisitorHasher(settings, store, clock)
+    bucket = await first.address_bucket("192.0.2.1", clock.now())
+    again = VisitorHasher(settings, store, clock)  # after a restart
+    assert await again.address_bucket("::ffff:192.0.2.1", clock.now()) == bucket
+    assert await again.address_bucket("192.0.2.2", clock.now()) != bucket
+    clock.advance(days=1)
+    assert await again.address_bucket("192.0.2.1", clock.now()) != bucket
+    clock.advance(days=2)
+    await again.destroy_old()
+    assert await again.days_with_salts() == set()
+
+
 @pytest.mark.parametrize(
     ("peer", "forwarded", "found"),
     [

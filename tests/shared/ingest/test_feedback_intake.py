@@ -8,9 +8,11 @@ import pytest
 from shared.decide import prompts
 from shared.errors import LimitReached, NotAllowed, NotFound
 from shared.guard.principals import Principal
+from shared.guard.privacy import address_bucket
 from shared.messages import NegativeFeedback, parse_message
 from shared.store.models import Feedback, Person, RateWindow
 from shared.texts import Texts
+from tests.shared.decide.people import KEY
 from tests.shared.ingest.intake import Desk
 
 AWFUL = "This is terrible. I hate it, the docs are awful and useless."
@@ -189,6 +191,7 @@ async def test_no_limit_keeps_an_address_or_a_platform_id(desk: Desk) -> None:
     await desk.send("good", desk.member("1234567890", limited_as="discord:99887766"))
     buckets = " ".join(row.bucket for row in await desk.rows(RateWindow))
     assert "192.0.2.1" not in buckets
+    assert address_bucket(KEY, "192.0.2.1") not in buckets, "by a key that stays, an address could be tried for ever"
     assert "1234567890" not in buckets
     assert "99887766" not in buckets
 
