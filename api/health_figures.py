@@ -34,6 +34,8 @@ REASONS: Mapping[str, tuple[str, str]] = {
     "cannot_store": ("Could not be stored", "The store was busy, full or away. Who sends it again is counted again."),
     "cut_off": ("Cut off", "Warroom stopped while this was being stored. It may be in the store nevertheless."),
     "not_allowed": ("Key of another site", "The key that was shown belongs to another site."),
+    "too_old": ("Too long ago", "Said to have happened more than 400 days ago, or 7 days without a key."),
+    "too_large": ("Too large", "A body above its limit, or a request with too many messages: those count one by one."),
     "not_an_event": ("No event", "Another client's message that is no event, such as a trait of a user."),
     "import": ("Not taken from an import", "Rows of an imported file that are no event; the import said which."),
     "unknown_site": ("Unknown site", "The tag names a site that is not configured."),

@@ -33,9 +33,13 @@ class InvalidInput(WarroomError):
 
 
 class BodyTooLarge(InvalidInput):
-    """A request body above its limit."""
+    """A request body above its limit; `messages` stand in it, as far as that is known."""
 
     code = "too_large"
+
+    def __init__(self, sentence: str = "", *, messages: int = 1) -> None:
+        super().__init__(sentence)
+        self.messages = messages
 
 
 class UnsupportedBody(InvalidInput):

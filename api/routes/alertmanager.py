@@ -14,9 +14,8 @@ from api.routing import INTAKE, PUBLIC, RUNTIME, Operation, Route
 from api.sdk_body import read_sdk_json
 from shared.errors import CannotStore, InvalidInput
 from shared.guard.principals import Principal
-from shared.ingest.external_events import take_alerts
+from shared.ingest.external_events import AlertReceipt, take_alerts
 from shared.ingest.protocols import alertmanager
-from shared.ingest.protocols.alertmanager import ParsedAlerts
 
 SCOPE = "alerts:write"
 KEY_WAIT_SECONDS = 60
@@ -66,28 +65,35 @@ async def _key_of(request: web.Request) -> Principal:
 
 async def take_webhook(request: web.Request) -> web.Response:
     """200 after the commit."""
-    key = await _key_of(request)
-    alerts = alertmanager.parse_webhook(await read_sdk_json(request), request.app[RUNTIME].settings.limits)
-    return await _store(request, key, alertmanager.WEBHOOK, alerts)
+    key, limits = await _key_of(request), request.app[RUNTIME].settings.limits
+    with _told_by(request, key) as told:
+        told.parsed = alertmanager.parse_webhook(await read_sdk_json(request), limits)
+        return await _store(request, key, alertmanager.WEBHOOK, told)
 
 
 async def take_alert_list(request: web.Request) -> web.Response:
     """200 after the commit."""
     key, runtime = await _key_of(request), request.app[RUNTIME]
-    raw = await read_sdk_json(request)
-    alerts = alertmanager.parse_alerts(raw, runtime.settings.limits, runtime.clock.now())
-    return await _store(request, key, alertmanager.API_V2, alerts)
+    with _told_by(request, key) as told:
+        raw = await read_sdk_json(request)
+        told.parsed = alertmanager.parse_alerts(raw, runtime.settings.limits, runtime.clock.now())
+        return await _store(request, key, alertmanager.API_V2, told)
 
 
-async def _store(request: web.Request, key: Principal, source: str, parsed: ParsedAlerts) -> web.Response:
-    runtime, alerts = request.app[RUNTIME], parsed.good
+def _told_by(request: web.Request, key: Principal) -> AlertReceipt:
+    return AlertReceipt(request.app[RUNTIME].meter, key.site or "")
+
+
+async def _store(request: web.Request, key: Principal, source: str, told: AlertReceipt) -> web.Response:
+    runtime, alerts = request.app[RUNTIME], told.parsed.good
     if not runtime.track_limiter.allow_key(key.id, len(alerts)):
+        told.reason = "limit"
         raise CannotStore("This key has sent too much; please wait a minute.", KEY_WAIT_SECONDS)
     site, now = key.site or "", runtime.clock.now()
     if alerts:
-        await runtime.store.writer.run(lambda session: take_alerts(session, site, source, alerts, now))
-    if parsed.problems:
-        raise InvalidInput("Some alerts were refused; the others are kept.", parsed.problems)
+        told.outcome = await runtime.store.writer.run(lambda session: take_alerts(session, site, source, alerts, now))
+    if told.parsed.problems:
+        raise InvalidInput("Some alerts were refused; the others are kept.", told.parsed.problems)
     return web.Response(status=200)
 
 

@@ -49,9 +49,9 @@ async def take_envelope(request: web.Request, raw: Any = None) -> web.Response:
         sender = sender_with(request, await key_with(request, secret, "events:write"))
     else:
         sender = await browser_sender(request)
-    body = await read_json_bytes(request) if raw is None else b""
     with runtime.foreign.reading():
         if raw is None:
+            body = await read_json_bytes(request)
             raw = parse_json_mildly(body, runtime.settings.server.body_depth)
         envelope = openpanel.parse(raw, runtime.clock.now(), runtime.settings.limits)
     key = sender.key or sender.passed_on_by

@@ -26,12 +26,14 @@ async def take_event(request: web.Request) -> web.Response:
     """Answers after the commit."""
     runtime = request.app[RUNTIME]
     sender = await browser_sender(request)
-    body = await read_json_bytes(request)
     with runtime.foreign.reading():
+        body = await read_json_bytes(request)
         sent = parse(body, runtime.settings.server.body_depth, runtime.settings.limits)
-    found = {site.key: site for domain in sent.domains if (site := runtime.foreign.find_site(domain)) is not None}
-    for site in found.values() or [None]:
-        await runtime.foreign.take(site, Parsed([ForeignEvent(sent.event)]), sender)
+    sites = [runtime.foreign.find_site(domain) for domain in sent.domains]
+    known = {site.key: site for site in sites if site is not None}
+    runtime.foreign.check_key(known.values(), sender)
+    for site in [*known.values(), *(site for site in sites if site is None)]:  # each for itself accounted for
+        await runtime.foreign.take(site, Parsed([ForeignEvent(sent.event, ignored=sent.ignored)]), sender)
     return web.Response(status=202)
 
 

@@ -35,7 +35,8 @@ async def take_events(request: web.Request) -> web.Response:
     if has_envelope(request):
         return await take_envelope(request)
     sender = await sender_of(request, "events:write")
-    body = await read_json_bytes(request)
+    with runtime.foreign.reading():
+        body = await read_json_bytes(request)
     envelope = find_envelope(body, runtime.settings.server.body_depth)
     if envelope is not None:  # it came without its headers
         return await take_envelope(request, envelope)

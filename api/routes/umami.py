@@ -51,8 +51,8 @@ async def take_message(request: web.Request) -> web.Response:
     """Answers after the commit."""
     runtime = request.app[RUNTIME]
     sender = await browser_sender(request)
-    body = await read_json_bytes(request)
     with runtime.foreign.reading():
+        body = await read_json_bytes(request)
         message = parse(parse_json_mildly(body, runtime.settings.server.body_depth), runtime.settings.limits)
     site = _site_of(runtime, message)
     await runtime.foreign.take(site, message.parsed, sender)
@@ -65,8 +65,8 @@ async def take_batch(request: web.Request) -> web.Response:
     """Several messages of one sender, as Umami's proxies send them: what is for one site is stored together."""
     runtime = request.app[RUNTIME]
     sender = await browser_sender(request)
-    body = await read_json_bytes(request)
     with runtime.foreign.reading():
+        body = await read_json_bytes(request)
         batch = parse_batch(parse_json_mildly(body, runtime.settings.server.body_depth), runtime.settings.limits)
     for _ in batch.problems:
         runtime.events.note_unreadable()
@@ -74,6 +74,8 @@ async def take_batch(request: web.Request) -> web.Response:
     for message in batch.messages:
         site = _site_of(runtime, message)
         by_site[site.key if site is not None else ""].append(message.parsed)
+    known = [configured for key in by_site if (configured := runtime.settings.site(key)) is not None]
+    runtime.foreign.check_key(known, sender)
     for key, parts in by_site.items():
         await runtime.foreign.take(runtime.settings.site(key), join(parts), sender)
     taken, refused = len(batch.messages), len(batch.problems)

@@ -7,12 +7,16 @@ knows it by its labels alone: Prometheus and others say a beginning of their own
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Self
 
 from sqlalchemy import ColumnElement, func, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from shared.ingest.protocols.alertmanager import WEBHOOK, ExternalAlert
+from shared.derive.rollups.intake import TOLD_ALERT
+from shared.errors import BodyTooLarge
+from shared.ingest.intake_meter import IntakeMeter, reason_of
+from shared.ingest.protocols.alertmanager import WEBHOOK, ExternalAlert, ParsedAlerts
 from shared.store.dialect import insert_if_new
 from shared.store.models import ExternalEvent
 
@@ -27,6 +31,37 @@ class Told:
     new: int = 0
     changed: int = 0
     repeated: int = 0
+
+
+class AlertReceipt:
+    """Accounts for the alerts of one request: received = stored + repeated + the others by reason.
+
+    Used as a context: the error that leaves it is the reason of what is not accounted for by then.
+    """
+
+    def __init__(self, meter: IntakeMeter, site: str) -> None:
+        self._meter = meter
+        self._site = site
+        self.parsed = ParsedAlerts()
+        self.outcome = Told()
+        self.reason: str | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        told = self.outcome
+        counts = {"stored": told.new, "repeated": told.changed + told.repeated, "invalid": self.parsed.bad}
+        missing = len(self.parsed.good) - told.new - told.changed - told.repeated
+        if isinstance(error, BodyTooLarge):
+            counts["too_large"] = error.messages
+        elif missing:
+            counts[self.reason or reason_of(error)] = missing
+        elif error is not None and not self.parsed.bad:
+            counts["unreadable"] = 1
+        outcome = {(TOLD_ALERT, key): count for key, count in counts.items() if count}
+        if outcome:
+            self._meter.account(self._site, {(TOLD_ALERT, "received"): sum(counts.values()), **outcome})
 
 
 async def take_alerts(

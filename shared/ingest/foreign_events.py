@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 
@@ -19,6 +19,7 @@ from shared.store.database import Store
 USERS_AT_ONCE = 100  # far below what may wait for the writer
 UNKNOWN_SITE = "unknown_site"
 NOT_ALLOWED = "not_allowed"
+TOO_LARGE = "too_large"
 
 
 class ForeignIntake:
@@ -40,17 +41,30 @@ class ForeignIntake:
 
     @contextmanager
     def reading(self) -> Iterator[None]:
-        """Around the reading of a body: one that cannot be read is accounted for as one event.
+        """Around the reading of a body: one that cannot be read, or is too large, is accounted for as one event.
 
-        One that is refused unread, as too large or of a type that is not taken, is none.
+        Too many messages in one body are accounted for one by one. A body of a type that is not taken is none.
         """
         try:
             yield
-        except (BodyTooLarge, UnsupportedBody):
+        except BodyTooLarge as error:
+            self._leave_out(INSTALLATION, TOO_LARGE, error.messages)
+            raise
+        except UnsupportedBody:
             raise
         except InvalidInput:
             self._events.note_unreadable()
             raise
+
+    def check_key(self, sites: Iterable[SiteSettings], sender: Sender) -> None:
+        """Before anything of a request for several sites is stored: all of it is for the key's own site, or none is.
+
+        What the sender sends is then counted once, at the first site that the key may not send to.
+        """
+        for site in sites:
+            if not _may_send(sender, site):
+                self._leave_out(site.key, NOT_ALLOWED, 1)
+                raise NotAllowed(f"This key belongs to another site than {site.key}; nothing of this was kept.")
 
     async def take(self, site: SiteSettings | None, parsed: Parsed, sender: Sender) -> None:
         """Returns when everything is stored or left out for a counted reason.
@@ -62,12 +76,12 @@ class ForeignIntake:
         if site is None:
             self._leave_out(INSTALLATION, UNKNOWN_SITE, parsed.size)
             return
-        presented = sender.key or sender.passed_on_by
-        if presented is not None and presented.site != site.key:  # also of what holds no events, but traits
+        if not _may_send(sender, site):  # also of what holds no events, but traits
             self._leave_out(site.key, NOT_ALLOWED, parsed.size)
             raise NotAllowed(f"This key belongs to another site than {site.key}.")
         for reason, count in parsed.left_out.items():
             self._leave_out(site.key, reason, count)
+        self._meter.ignore_fields(site.key, sum(said.ignored for said in parsed.events))
         groups: dict[str | None, list[TrackEvent]] = defaultdict(list)
         for said in parsed.events:
             groups[said.user if sender.key is not None else None].append(said.event)
@@ -96,3 +110,8 @@ class ForeignIntake:
 
     def _leave_out(self, site: str, reason: str, count: int) -> None:
         self._meter.account(site, {(RECEIVED, ""): count, (DROP, reason): count})
+
+
+def _may_send(sender: Sender, site: SiteSettings) -> bool:
+    presented = sender.key or sender.passed_on_by
+    return presented is None or presented.site == site.key

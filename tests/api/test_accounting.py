@@ -5,6 +5,7 @@ from collections import Counter
 
 from sqlmodel import select
 
+from shared.runtime import Runtime
 from shared.store.models import Event, Rollup
 from tests.api.running_api import RunningApi
 from tests.shared.ingest.track import make_event
@@ -12,6 +13,7 @@ from tests.shared.ingest.track import make_event
 UMAMI = {"type": "event", "payload": {"website": "docs", "hostname": "docs.example", "url": "/a"}}
 PLAUSIBLE = {"n": "pageview", "u": "https://docs.example/a", "d": "docs.example"}
 OPENPANEL = {"type": "track", "payload": {"name": "signed_up", "properties": {"plan": "pro"}}}
+TOO_LARGE = ("/track", "/api/event", "/api/send", "/api/batch")
 UNREADABLE = ("/track", "/api/event", "/v1/batch", "/batch/", "/api/send")
 
 
@@ -31,9 +33,71 @@ async def send_by_every_protocol(api: RunningApi, key: dict[str, str]) -> None:
     await api.ask("POST", "/api/send", UMAMI)
     await api.ask("POST", "/api/batch", [UMAMI, UMAMI])
     await api.ask("POST", "/track", OPENPANEL, {"openpanel-client-id": "docs"})
+    await send_what_is_easily_lost(api, basic)
     for path in UNREADABLE:
         answer = await api.ask("POST", path, "{", basic if path in ("/v1/batch", "/batch/") else {})
         assert answer.status == 400, path
+
+
+async def send_what_is_easily_lost(api: RunningApi, basic: dict[str, str]) -> None:
+    """Too large, too many, for several sites, and without anything in it."""
+    many = {"batch": [{"type": "track", "event": "e"}] * 2501}
+    assert (await api.ask("POST", "/v1/batch", many, basic)).status == 413
+    assert (await api.ask("POST", "/api/batch", [UMAMI] * 101)).status == 413
+    for path in TOO_LARGE:
+        assert (await api.ask("POST", path, "x" * 70_000)).status == 413, path
+    await api.ask("POST", "/api/event", {**PLAUSIBLE, "d": "docs.example,elsewhere.example,nowhere.example"})
+    vitals = {"type": "performance", "payload": {"website": "docs", "lcp": "slow"}}
+    assert (await api.ask("POST", "/api/send", vitals)).status == 200
+
+
+async def test_what_is_easily_lost_has_its_reason(api: RunningApi, runtime: Runtime) -> None:
+    await send_what_is_easily_lost(api, await api.make_key("events:write"))
+    totals = runtime.meter.totals
+    dropped = {reason: count for (measure, reason), count in totals.items() if measure == "drop"}
+    assert dropped == {"too_large": 2501 + 101 + len(TOO_LARGE), "unknown_site": 2, "invalid": 1}
+    assert totals["received", ""] == sum(dropped.values()) + 1
+    assert totals["stored", ""] == 1
+
+
+async def test_properties_that_were_not_taken_as_sent_are_counted(api: RunningApi, runtime: Runtime) -> None:
+    key = await api.make_key("events:write")
+    many = {f"p{number}": number for number in range(33)}
+    sent = [
+        {"event": "a", "properties": many},
+        {"event": "b", "properties": {"long": "x" * 501, "$lib": "x", "deep": {}}},
+        {"event": "c", "properties": {"revenue": "1,234", "currency": "EUR"}},
+        {"event": "Product Viewed", "properties": {"revenue": "?", "plain": 1}},
+    ]
+    await api.ask("POST", "/v1/batch", {"batch": [{"type": "track", "userId": "u", **event} for event in sent]}, key)
+    await api.ask("POST", "/api/event", {**PLAUSIBLE, "n": "Sale", "$": {"currency": "EUR", "amount": "?"}})
+    assert runtime.meter.totals["ignored_field", ""] == 3 + 1 + 1 + 1
+    assert await api.count(Event) == 5
+
+
+async def test_alerts_of_other_systems_are_accounted_for(api: RunningApi, runtime: Runtime) -> None:
+    key = await api.make_key("alerts:write")
+    good, bad = {"labels": {"alertname": "A"}}, {"labels": {}}
+    for body, status in (
+        ([good, bad], 400), ([good], 200), ([good] * 501, 413), ("{", 400), ("[]", 200), ("x" * 500_001, 413)
+    ):  # fmt: skip
+        assert (await api.ask("POST", "/api/v2/alerts", body, key)).status == status
+    told = {reason: count for (measure, reason), count in runtime.meter.totals.items() if measure == "told_alert"}
+    assert told == {"stored": 1, "repeated": 1, "invalid": 1, "too_large": 502, "unreadable": 1, "received": 506}
+    await runtime.store.writer.close()
+    assert (await api.ask("POST", "/api/v2/alerts", [good], key)).status == 503
+    assert runtime.meter.totals["told_alert", "cannot_store"] == 1
+
+
+async def test_a_key_stores_nothing_for_its_site_when_the_request_is_for_others_too(
+    api: RunningApi, runtime: Runtime
+) -> None:
+    key, both = await api.make_key("events:write"), {**PLAUSIBLE, "d": "docs.example,blog.example"}
+    assert (await api.ask("POST", "/api/event", both, key)).status == 403
+    blog = {"type": "event", "payload": {"website": "blog", "url": "/"}}
+    assert (await api.ask("POST", "/api/batch", [UMAMI, blog], key)).status == 403
+    assert await api.count(Event) == 0
+    assert runtime.meter.totals["drop", "not_allowed"] == runtime.meter.totals["received", ""] == 2
 
 
 async def test_the_counters_of_all_protocols_add_up(api: RunningApi) -> None:

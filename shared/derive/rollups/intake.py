@@ -11,12 +11,15 @@ STORED = "stored"
 REPEATED = "repeated"  # stored before under the same id
 DROP = "drop"  # key = reason
 SCHEMA = "schema"  # key "declared", "undeclared" or "invalid": what the catalogue says of events within the limits
-IGNORED_FIELD = "ignored_field"  # fields nobody knows, of events and feedback that were taken without them
+IGNORED_FIELD = (
+    "ignored_field"  # of events and feedback that were taken without them: fields nobody knows, cut, too many
+)
 FEEDBACK_DROP = "feedback_drop"  # key = reason
 UNDECLARED = "undeclared"  # key = name of the event
 UNDECLARED_PROPERTY = "undeclared_property"  # key = JSON list: name, property, type; once a day and process
 USAGE = "api_usage"  # key "<method> <route>|<status>|<id of the key>"
 USAGE_MS = "api_usage_ms"  # key "<method> <route>|<upper bound of the bucket in milliseconds>"
+TOLD_ALERT = "told_alert"  # key "received", or what became of it: "stored", "repeated", "invalid", "limit" …
 COVERAGE = "coverage"  # key "element" or "covered": the last run of `warroom coverage` of a day
 COVERAGE_MISS = "coverage_miss"  # key = an element that yields no declared event
 
@@ -35,6 +38,7 @@ INTAKE_MEASURES = frozenset(
         UNDECLARED_PROPERTY,
         USAGE,
         USAGE_MS,
+        TOLD_ALERT,
         COVERAGE,
         COVERAGE_MISS,
     }

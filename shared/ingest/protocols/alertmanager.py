@@ -5,7 +5,7 @@ An alert is known by the fingerprint of its labels and the moment it began; the 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
@@ -49,8 +49,9 @@ class ExternalAlert:
 class ParsedAlerts:
     """The good alerts of a message, and what is wrong with the others: those cost the good ones nothing."""
 
-    good: list[ExternalAlert]
-    problems: list[FieldProblem]
+    good: list[ExternalAlert] = field(default_factory=list)
+    problems: list[FieldProblem] = field(default_factory=list)
+    bad: int = 0  # of the others only the first few problems are told
 
 
 def parse_webhook(raw: Any, limits: LimitSettings) -> ParsedAlerts:
@@ -69,7 +70,7 @@ def _parse_all(sent: Any, place: str, limits: LimitSettings, *, by_status: bool,
     if not isinstance(sent, list):
         raise InvalidInput("The alerts were refused.", [FieldProblem(place, "a list of alerts is needed")])
     if len(sent) > limits.external_alerts:
-        raise BodyTooLarge(f"At most {limits.external_alerts} alerts at once.")
+        raise BodyTooLarge(f"At most {limits.external_alerts} alerts at once.", messages=len(sent))
     alerts, problems = [], []
     for index, alert in enumerate(sent):
         problem = _problem_of(alert, by_status=by_status)
@@ -77,7 +78,7 @@ def _parse_all(sent: Any, place: str, limits: LimitSettings, *, by_status: bool,
             problems.append(FieldProblem(f"{place}[{index}].{problem.field}", problem.reason))
         else:
             alerts.append(_make_alert(alert, by_status=by_status, now=now))
-    return ParsedAlerts(alerts, problems[:MOST_PROBLEMS])
+    return ParsedAlerts(alerts, problems[:MOST_PROBLEMS], len(problems))
 
 
 def _problem_of(alert: Any, *, by_status: bool) -> FieldProblem | None:

@@ -22,6 +22,7 @@ from shared.ingest.event_properties import clean_name
 NOT_AN_EVENT = "not_an_event"  # traits, groups, aliases: taken without an error, but nothing happened
 INVALID = "invalid"
 PREFIX = "custom_"
+PLAIN = (str, int, float, bool)  # what a property may be
 BUILT_IN = Catalogue()
 CAMPAIGN = {"utm_source": "source", "utm_medium": "medium", "utm_campaign": "campaign"}
 SOURCE_FALLBACKS = ("ref", "source")  # only where utm_source is missing, as Plausible reads them
@@ -41,10 +42,14 @@ ADDRESS = re.compile(r"^(?:[a-z][a-z0-9+.-]*:)?//|^/[^\s]*[?#]", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class ForeignEvent:
-    """One event, and the sender's own id of its user, which is hashed before anything is stored."""
+    """One event, the sender's own id of its user, which is hashed before anything is stored, and what was left of it.
+
+    `ignored` counts the properties that could not be taken as they were sent.
+    """
 
     event: TrackEvent
     user: str | None = None
+    ignored: int = 0
 
 
 @dataclass(frozen=True)
@@ -208,6 +213,20 @@ def clean_props(raw: Any, limits: LimitSettings, left_out: frozenset[str] = froz
         if len(kept) >= limits.properties:
             break
     return kept
+
+
+def ignored_in(raw: Any, event: TrackEvent, limits: LimitSettings, money: Iterable[str] = ()) -> int:
+    """How many properties were cut, were too many, or hold money (under one of these keys) that cannot be read."""
+    if not isinstance(raw, Mapping):
+        return 0
+    plain = {key: value for key, value in raw.items() if type(value) in PLAIN and key[:1] != "$" and key[:2] != "__"}
+    cut = sum(
+        isinstance(value, str) and len(value) > limits.string_characters and key in event.props
+        for key, value in plain.items()
+    )
+    too_many = max(0, len(plain) - len(event.props)) if len(event.props) >= limits.properties else 0
+    is_unread = event.value_cents is None and any(raw.get(key) not in (None, "") for key in money)
+    return cut + too_many + is_unread
 
 
 def clean_text(value: str, most: int) -> str | None:

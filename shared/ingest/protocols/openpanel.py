@@ -19,6 +19,7 @@ from shared.ingest.protocols.foreign import (
     Parsed,
     first_text,
     host_of,
+    ignored_in,
     make_named,
     make_page_view,
     milliseconds,
@@ -75,7 +76,8 @@ def _track(payload: Mapping[str, Any], received_at: datetime, limits: LimitSetti
     address = first_text(values, ("__path",), 4000)
     event = _make_event(name, values, address, _moment_of(values, received_at), limits)
     user = user_of(payload.get("profileId"))
-    return Envelope(Parsed([ForeignEvent(event, user)]), host_of(address))
+    ignored = ignored_in(values, event, limits, ("__revenue",))
+    return Envelope(Parsed([ForeignEvent(event, user, ignored)]), host_of(address))
 
 
 def _moment_of(values: Mapping[str, Any], received_at: datetime) -> int | None:

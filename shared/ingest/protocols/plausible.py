@@ -15,6 +15,7 @@ from shared.ingest.event_fields import TrackEvent
 from shared.ingest.protocols.foreign import (
     campaign_of,
     host_of,
+    ignored_in,
     make_named,
     make_page_view,
     page_of,
@@ -43,10 +44,11 @@ DAY_MS = 86_400_000
 
 @dataclass(frozen=True)
 class PlausibleEvent:
-    """One event and the domains that it counts for."""
+    """One event, the domains that it counts for, and how many of its properties could not be taken as sent."""
 
     event: TrackEvent
     domains: tuple[str, ...]
+    ignored: int = 0
 
 
 def parse(body: bytes, depth: int, limits: LimitSettings) -> PlausibleEvent:
@@ -61,7 +63,9 @@ def parse(body: bytes, depth: int, limits: LimitSettings) -> PlausibleEvent:
         problems.append(FieldProblem("d", "the domain of a site is needed"))
     if problems:
         raise InvalidInput("The event was refused.", problems)
-    return PlausibleEvent(_event_of(str(name), str(address), raw, depth, limits), domains)
+    event = _event_of(str(name), str(address), raw, depth, limits)
+    told = _props_of(_read(raw, "p"), depth) | {"$": _read(raw, "$")}
+    return PlausibleEvent(event, domains, ignored_in(told, event, limits, ("$",)))
 
 
 def _read(raw: Mapping[str, Any], short: str) -> Any:

@@ -20,6 +20,7 @@ from shared.ingest.protocols.foreign import (
     Parsed,
     first_text,
     id_of,
+    ignored_in,
     make_named,
     make_page_view,
     milliseconds,
@@ -60,7 +61,7 @@ def parse(raw: Any, received_at: datetime, limits: LimitSettings) -> Parsed:
     if not isinstance(events, list) or not events:
         raise InvalidInput("The batch was refused.", [FieldProblem("batch", "a list of events is needed")])
     if len(events) > limits.sdk_batch_events:
-        raise BodyTooLarge(f"At most {limits.sdk_batch_events} events at once.")
+        raise BodyTooLarge(f"At most {limits.sdk_batch_events} events at once.", messages=len(events))
     skew = skew_of(sent_at, received_at)
     parsed = Parsed()
     for event in events:
@@ -83,7 +84,8 @@ def _take(parsed: Parsed, sent: Any, skew: timedelta, limits: LimitSettings) -> 
         return
     at = milliseconds(moment_of(sent.get("timestamp") or values.get("timestamp")), skew)
     event_id = id_of("posthog", sent.get("uuid") or values.get("$insert_id")) or random_uuid()
-    parsed.events.append(ForeignEvent(_make_event(event_id, name, values, at, limits), user))
+    event = _make_event(event_id, name, values, at, limits)
+    parsed.events.append(ForeignEvent(event, user, ignored_in(values, event, limits, REVENUE_KEYS)))
 
 
 def _make_event(

@@ -20,6 +20,7 @@ from shared.ingest.protocols.foreign import (
     clean_props,
     first_text,
     id_of,
+    ignored_in,
     make_named,
     make_page_view,
     milliseconds,
@@ -81,7 +82,7 @@ def parse(raw: Any, kind: str, received_at: datetime, limits: LimitSettings) -> 
     if not isinstance(messages, list) or not messages:
         raise InvalidInput("The batch was refused.", [FieldProblem("batch", "a list of messages is needed")])
     if len(messages) > limits.sdk_batch_events:
-        raise BodyTooLarge(f"At most {limits.sdk_batch_events} messages at once.")
+        raise BodyTooLarge(f"At most {limits.sdk_batch_events} messages at once.", messages=len(messages))
     skew = skew_of(raw.get("sentAt"), received_at)
     parsed = Parsed()
     for message in messages:
@@ -104,7 +105,9 @@ def _take(parsed: Parsed, message: Any, skew: timedelta, limits: LimitSettings) 
     if event is None:
         parsed.left_out[INVALID] += 1
     else:
-        parsed.events.append(ForeignEvent(event, user_of(*_ids_of(message))))
+        money = () if event.name.lower() in COMMERCE else REVENUE
+        ignored = ignored_in(message.get("properties"), event, limits, money)
+        parsed.events.append(ForeignEvent(event, user_of(*_ids_of(message)), ignored))
 
 
 def _ids_of(message: Mapping[str, Any]) -> tuple[Any, Any]:

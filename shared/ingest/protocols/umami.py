@@ -10,10 +10,12 @@ from shared.event_catalogue import WEB_VITAL
 from shared.identifiers import random_uuid
 from shared.ingest.event_fields import TrackEvent
 from shared.ingest.protocols.foreign import (
+    INVALID,
     NOT_AN_EVENT,
     ForeignEvent,
     Parsed,
     first_text,
+    ignored_in,
     make_named,
     make_page_view,
     milliseconds,
@@ -54,7 +56,7 @@ def parse_batch(raw: Any, limits: LimitSettings) -> UmamiBatch:
     if not isinstance(raw, list) or not raw:
         raise InvalidInput("The batch was refused.", [FieldProblem("", "a list of messages is needed")])
     if len(raw) > limits.batch_events:
-        raise BodyTooLarge(f"At most {limits.batch_events} messages at once.")
+        raise BodyTooLarge(f"At most {limits.batch_events} messages at once.", messages=len(raw))
     messages: list[UmamiMessage] = []
     problems: list[FieldProblem] = []
     for index, sent in enumerate(raw):
@@ -94,8 +96,11 @@ def _parse_payload(kind: str, payload: Mapping[str, Any], limits: LimitSettings)
         return parsed
     at = milliseconds(moment_of(payload.get("timestamp")))
     if kind == "performance":
-        return Parsed([ForeignEvent(event, user) for event in _make_vitals(payload, at, limits)])
-    return Parsed([ForeignEvent(_make_event(payload, at, limits), user)])
+        vitals = Parsed([ForeignEvent(event, user) for event in _make_vitals(payload, at, limits)])
+        vitals.left_out[INVALID] += not vitals.events  # not one figure in it
+        return vitals
+    event = _make_event(payload, at, limits)
+    return Parsed([ForeignEvent(event, user, ignored_in(payload.get("data"), event, limits, ("revenue",)))])
 
 
 def _make_event(payload: Mapping[str, Any], at: int | None, limits: LimitSettings) -> TrackEvent:
