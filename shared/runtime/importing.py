@@ -36,13 +36,17 @@ SALT_BYTES = 32
 
 @dataclass
 class ImportReport:
-    """What became of all rows; days count as one row each."""
+    """What became of all rows; days count as one row each. Reasons that begin alike count as the first one."""
 
     unit: str
     stored: int = 0
     repeated: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
     notes: list[str] = field(default_factory=list)
+    _reasons: dict[str, str] = field(default_factory=dict)
+
+    def leave_out(self, reason: str) -> None:
+        self.left_out[self._reasons.setdefault(reason.partition(":")[0], reason)] += 1
 
     @property
     def read(self) -> int:
@@ -126,7 +130,7 @@ async def run_import(ask: Ask, found: Iterator[Found], run: ImportRun, rejects: 
         for one in piece:
             if isinstance(one, Rejected):
                 rejects.add(one.file, one.line, one.reason)
-                report.left_out[one.reason.partition(":")[0]] += 1
+                report.leave_out(one.reason)
         for part in _parts([one for one in piece if not isinstance(one, Rejected)]):
             await _send(ask, part, replace(run, until=until), report, rejects)
     return report
@@ -201,7 +205,7 @@ async def _send(
     for index, reason in answer["dropped"]:
         one = part[index][0]
         rejects.add(one.file, one.line, reason)
-        report.left_out[reason] += 1
+        report.leave_out(reason)
 
 
 def print_import(report: ImportReport, rejects: RejectsFile, *, dry: bool) -> None:

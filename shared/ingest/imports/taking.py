@@ -37,7 +37,7 @@ from shared.store.models import Event, ImportedDay
 
 OLDER = "older than retention.event_days"
 AHEAD_OF_US = "ahead of the clock"
-TOO_MANY_NAMES = "too many names of one day that the catalogue of events does not know"
+TOO_MANY_NAMES = "more names of one day that nobody declared than limits.custom_names"
 LATER = "later than the last day of this import"
 DAY_IMPORTED = "the counters of this day were imported"
 OWN_DATA = "this day has events of its own"

@@ -111,7 +111,7 @@ async def test_names_of_the_past_leave_the_room_of_today_alone(
         again = await take(runtime, "csv", path)
         assert (await send(runtime, "new-today")).stored == 1
         await runtime.meter.flush(runtime.store)
-    too_many = {"too many names of one day that the catalogue of events does not know": 2}
+    too_many = {"more names of one day that nobody declared than limits.custom_names": 2}
     assert (first.stored, first.left_out) == (2 * NAMES, too_many)
     assert (again.stored, again.repeated, again.left_out) == (0, 2 * NAMES, too_many)
     async with build_runtime(settings, clock) as runtime:  # which reads the names of today

@@ -104,7 +104,10 @@ async def test_what_umami_counts_as_neither_view_nor_event_is_left_out(runtime: 
         "w,s1,e4,2026-01-05 10:00:00,/intro,,,,,named",
     )
     report = await take(runtime, "umami", path)
-    assert (report.stored, report.left_out) == (2, {"event_type": 2})
+    assert (report.stored, report.left_out) == (
+        2,
+        {"event_type: neither a page view (1) nor a custom event (2)": 2},
+    )
     assert [event.name for event in await events(runtime)] == ["page_view", "named"]
 
 
