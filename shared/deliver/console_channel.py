@@ -1,12 +1,17 @@
-"""The War Room on the console, for as long as no channel is connected."""
+"""The War Room on the console, for as long as no channel is connected.
 
+Where nobody reads the console it goes into a log that we can neither erase from nor purge: what people wrote is left
+out there.
+"""
+
+from dataclasses import replace
 from typing import TextIO
 
 from shared.config import Settings
 from shared.deliver.channel import Sent
 from shared.deliver.plain_text import clean_line
 from shared.deliver.war_room import Post, describe
-from shared.messages import WAR_ROOM, Message, PostRemoval, Series
+from shared.messages import WAR_ROOM, Message, NegativeFeedback, PostRemoval, Series, Summary
 from shared.store.models import OutboxMessage
 from shared.texts import Texts
 
@@ -14,6 +19,7 @@ LINE_CHARACTERS = 400
 SIGNS = {"info": "●", "good": "✓", "warning": "▲", "bad": "■"}
 BARS = "▁▂▃▄▅▆▇█"
 MOST_BARS = 60
+WORDS_ELSEWHERE = "What was written is on the War Room page of the dashboard."
 
 
 class ConsoleChannel:
@@ -29,9 +35,23 @@ class ConsoleChannel:
 
     async def send(self, row: OutboxMessage, message: Message) -> Sent:
         if not isinstance(message, PostRemoval):  # what stands on a console cannot be taken back
-            self._stream.write(render(describe(message, self._settings, self._texts)))
+            self._stream.write(render(self._describe(message)))
             self._stream.flush()
         return Sent(self.name)
+
+    def _describe(self, message: Message) -> Post:
+        told = message if self._stream.isatty() else _without_words(message)
+        post = describe(told, self._settings, self._texts)
+        return post if told is message else replace(post, lines=(*post.lines, WORDS_ELSEWHERE))
+
+
+def _without_words(message: Message) -> Message:
+    """The same message if nobody's words are in it."""
+    if isinstance(message, NegativeFeedback):
+        return message.model_copy(update={"quote": message.quote.model_copy(update={"text": ""}), "words": []})
+    if isinstance(message, Summary) and (message.quotes or message.words):
+        return message.model_copy(update={"quotes": [], "words": []})
+    return message
 
 
 def render(post: Post) -> str:

@@ -5,7 +5,7 @@ from datetime import UTC, date, datetime, timedelta
 
 import pytest
 
-from shared.deliver.console_channel import ConsoleChannel, sparkline
+from shared.deliver.console_channel import WORDS_ELSEWHERE, ConsoleChannel, sparkline
 from shared.deliver.war_room import describe, read_feed, read_troubles
 from shared.messages import (
     AlertPost,
@@ -60,6 +60,13 @@ def make_alert(**changes: object) -> AlertPost:
         "chart": HOURS,
     }
     return AlertPost(**(values | changes))
+
+
+class Terminal(io.StringIO):
+    """Somebody reads it."""
+
+    def isatty(self) -> bool:
+        return True
 
 
 def make_note(**changes: object) -> NegativeFeedback:
@@ -163,7 +170,7 @@ def test_every_kind_can_be_described(told):
 
 
 async def test_the_console_writes_plain_lines_and_a_sparkline(settings, delivery):
-    stream = io.StringIO()
+    stream = Terminal()
     loop = await delivery.lead(ConsoleChannel(settings, stream), channel_pace_seconds=0)
     await delivery.put(make_alert())
     await delivery.put(make_note(text="\x1b[31mred\x1b[0m\u202e and more"))
@@ -173,9 +180,27 @@ async def test_the_console_writes_plain_lines_and_a_sparkline(settings, delivery
     written = stream.getvalue()
     assert "■ P2 Negative share · Example Docs\n│ Negative share: 50% (20 of 40) in the last 24 hours." in written
     assert "│ ▁▃▆█" in written
+    assert "and more" in written
     assert "\x1b" not in written
     assert "\u202e" not in written
     assert [row.state for row in await delivery.rows()] == ["sent"] * 3
+
+
+async def test_a_log_in_place_of_a_console_holds_nobodys_words(settings, delivery):
+    """Nobody can erase from it; the outbox and the dashboard have the words."""
+    stream = io.StringIO()
+    loop = await delivery.lead(ConsoleChannel(settings, stream), channel_pace_seconds=0)
+    note = make_note()
+    await delivery.put(note)
+    await delivery.put(make_summary(quotes=[note.quote], words=[("awful", 3)]))
+    await delivery.put(make_alert())
+    for _ in range(3):
+        await loop.run_once()
+    written = stream.getvalue()
+    assert "awful" not in written
+    assert "■ Unhappy feedback · Example Docs\n│ score 1 of 5" in written
+    assert written.count(WORDS_ELSEWHERE) == 2
+    assert "awful" in str([row.payload for row in await delivery.rows()])
 
 
 def test_a_sparkline_shows_gaps():
