@@ -20,11 +20,11 @@ from tests.ports import free_port
 HERE = Path(__file__).parent
 PACKAGE = HERE.parents[1] / "api" / "web" / "starlight"
 STATIC = HERE.parents[1] / "api" / "web" / "static"
-SOURCES = ("astro.config.mjs", "package-lock.json", "src", "public", "plain_site")
+SOURCES = ("astro.config.mjs", "package-lock.json", "src", "public", "plain_site", "routed_site")
 NODE = HERE / "node_modules" / ".bin" / "node"
 BUILD_SECONDS = 240
 START_SECONDS = 60.0
-Mode = Literal["on", "off", "forward", "plain"]
+Mode = Literal["on", "off", "forward", "plain", "routed"]
 
 
 def build_site(mode: Mode) -> Path:

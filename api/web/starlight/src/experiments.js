@@ -8,6 +8,12 @@ import { createHash } from 'node:crypto';
 export const EXPERIMENT_SNIPPET = String.raw`with(document)with(currentScript.dataset)e.replace(/(\S+):(\d+)/g,(x,a,v)=>{v*=Math.random();try{v=self[(x=navigator).globalPrivacyControl|x.doNotTrack>0||k][a]??=v}catch{}all[0].setAttribute(a,v|0)})`;
 export const EXPERIMENT_SNIPPET_HASH = `'sha256-${createHash('sha256').update(EXPERIMENT_SNIPPET).digest('base64')}'`;
 
+// Astro's router gives <html> the attributes of the next page, which has not drawn: it takes over what this one shows.
+export const KEEP_VARIANTS = `document.addEventListener('astro:before-swap', ({ newDocument }) => {
+  for (const { name, value } of document.documentElement.attributes)
+    if (name.startsWith('data-w-')) newDocument.documentElement.setAttribute(name, value);
+});`;
+
 /** The attributes of the inline script; null when there is nothing to choose. */
 export function snippetAttributes({ experiments, keepVariants }) {
   const counts = Object.entries(experiments).map(([name, variants]) => `data-w-${name}:${variants.length}`);

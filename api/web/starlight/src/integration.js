@@ -1,5 +1,5 @@
 // The Astro integration: hands the options to components and endpoints, copies the script files, adds the endpoints.
-import { EXPERIMENT_SNIPPET_HASH, experimentStyles } from './experiments.js';
+import { EXPERIMENT_SNIPPET_HASH, KEEP_VARIANTS, experimentStyles } from './experiments.js';
 import { readOptions } from './options.js';
 import { extrasName, readScriptFiles, scriptFolder, serveScriptFiles, writeScriptFiles } from './script_files.js';
 import { headEntries, headHtml } from './tag.js';
@@ -22,6 +22,7 @@ export function makeIntegration(given, { insertsTag }) {
         if (!plan.isOn) return;
         if (insertsTag) setup.addMiddleware({ order: 'post', entrypoint: here('./insert_tag.js') });
         if (options.forward) addEndpoints(options, setup);
+        if (Object.keys(options.experiments).length) setup.injectScript('page', KEEP_VARIANTS);
       },
       'astro:config:done': ({ config, logger }) => plan.isOn && checkServer(options, config, logger),
       'astro:server:setup': ({ server }) => {
