@@ -103,6 +103,15 @@ async def test_segment_batch_is_stored_once_with_the_clock_set_right(api: Runnin
     assert "u1" not in str(await api.events())
 
 
+@pytest.mark.parametrize("sent", [42, 2**64, "42"])
+async def test_a_message_with_a_number_as_its_id_is_stored_once_too(api: RunningApi, sent: Any) -> None:
+    key = await api.make_key("events:write")
+    for _ in range(2):
+        await segment(api, key, message(event="e", messageId=sent))
+        await api.ask("POST", "/batch/", {"batch": [{"event": "e", "distinct_id": "u", "uuid": sent}]}, key)
+    assert await api.count(Event) == 2
+
+
 async def test_segment_users_are_told_apart(api: RunningApi) -> None:
     key = await api.make_key("events:write")
     users = [message(event="e", userId=f"u{n}", messageId=f"m{n}") for n in range(3)]
