@@ -46,6 +46,7 @@ async def send_what_is_easily_lost(api: RunningApi, basic: dict[str, str]) -> No
     assert (await api.ask("POST", "/api/batch", [UMAMI] * 101)).status == 413
     for path in TOO_LARGE:
         assert (await api.ask("POST", path, "x" * 70_000)).status == 413, path
+    assert (await api.track(*(make_event() for _ in range(101)))).status == 400
     await api.ask("POST", "/api/event", {**PLAUSIBLE, "d": "docs.example,elsewhere.example,nowhere.example"})
     vitals = {"type": "performance", "payload": {"website": "docs", "lcp": "slow"}}
     assert (await api.ask("POST", "/api/send", vitals)).status == 200
@@ -55,7 +56,7 @@ async def test_what_is_easily_lost_has_its_reason(api: RunningApi, runtime: Runt
     await send_what_is_easily_lost(api, await api.make_key("events:write"))
     totals = runtime.meter.totals
     dropped = {reason: count for (measure, reason), count in totals.items() if measure == "drop"}
-    assert dropped == {"too_large": 2501 + 101 + len(TOO_LARGE), "unknown_site": 2, "invalid": 1}
+    assert dropped == {"too_large": 2501 + 101 + len(TOO_LARGE), "unknown_site": 2, "invalid": 1 + 101}
     assert totals["received", ""] == sum(dropped.values()) + 1
     assert totals["stored", ""] == 1
 
@@ -117,3 +118,40 @@ async def test_the_counters_of_all_protocols_add_up(api: RunningApi) -> None:
     assert sides["", "in"] == sides["", "out"]
     assert stored == await api.count(Event)
     assert unreadable == len(UNREADABLE)
+
+
+async def counted(api: RunningApi) -> dict[tuple[str, str, str], int]:
+    """Every counter of the intake: by site, measure and key."""
+    await api.runtime.meter.flush(api.runtime.store)
+    found: Counter[tuple[str, str, str]] = Counter()
+    async with api.runtime.store.read() as session:
+        for row in (await session.execute(select(Rollup))).scalars():
+            found[row.site, row.measure, row.key] += row.count
+    return found
+
+
+async def test_every_event_of_a_batch_that_is_refused_as_a_whole_counts(api: RunningApi) -> None:
+    most = api.runtime.settings.limits.batch_events
+    too_many = [make_event() for _ in range(most + 1)]
+    for body in (
+        {"site": "docs", "events": too_many},
+        {"site": "docs", "events": too_many[:3], "person": "?"},
+        {"site": "nowhere", "events": too_many},
+        {"site": 7, "events": too_many[:2]},
+        {"site": "docs", "events": []},
+    ):
+        assert (await api.ask("POST", "/track", body)).status == 400
+    found = await counted(api)
+    assert found["docs", "received", ""] == found["docs", "drop", "invalid"] == most + 1 + 3 + 1
+    assert found["", "received", ""] == found["", "drop", "unreadable"] == most + 1 + 2
+
+
+async def test_texts_that_are_cut_are_counted(api: RunningApi) -> None:
+    limits = api.runtime.settings.limits
+    long = "t" * (limits.string_characters + 1)
+    await api.track(make_event(title=long), make_event(page="/" + "p" * limits.page_characters), make_event(title="t"))
+    await api.track(
+        make_event(page="https://docs.example/a?" + "q" * limits.page_characters)
+    )  # all of its path is kept
+    found = await counted(api)
+    assert (found["docs", "ignored_field", ""], found["docs", "stored", ""]) == (2, 4)
