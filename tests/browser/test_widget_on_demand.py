@@ -7,7 +7,7 @@ from playwright.async_api import Route, expect
 
 from tests.browser.conftest import PageFactory, problems_of
 from tests.browser.newcomer_scene import DESK, PHONE
-from tests.browser.recording_site import POLICY, PROMPT, RecordingSite
+from tests.browser.recording_site import POLICY, PROMPT, WEB, RecordingSite
 from tests.browser.widget_scene import AGREE, VOTE, fetched_by, open_question, question_page, site
 
 __all__ = ["site"]
@@ -67,6 +67,37 @@ async def test_form_is_sent_as_it_is_when_the_widget_does_not_come(
     await page.get_by_role("button", name="Yes", exact=True).click()
     await expect(page.get_by_role("heading", name="Thank you")).to_be_visible()
     assert {"survey": "helpful", "score": "1"}.items() <= site.feedback[0].items()
+
+
+FATHOM = '<script defer src="https://cdn.fathom.example/script.js" data-site="FOREIGN" data-prompts></script>'
+
+
+async def test_the_tag_of_another_tool_is_left_alone(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+    page = await browser_page_factory(**DESK)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    whole = question_page(VOTE, 'data-prompts data-prompt-delay="1"')
+    site.pages["/page"] = whole.replace("<script defer", FATHOM + "<script defer", 1)
+    site.prompt = PROMPT
+    await page.goto(site.address + "/page")
+    person = await page.evaluate(AGREE)
+    await expect(page.locator(".warroom-prompt")).to_be_visible()
+    assert person
+    assert [question["site"] for question in site.questions] == ["docs"]
+    assert [url for url in asked if "fathom" in url] == ["https://cdn.fathom.example/script.js"]
+
+
+async def test_a_tag_under_another_name_is_found_beside_the_widget(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    page = await browser_page_factory(**DESK)
+    whole = question_page(VOTE, 'data-prompts data-prompt-delay="1"')
+    site.files["/docs.js"] = WEB / "static" / "warroom.js"
+    site.pages["/page"] = whole.replace("/warroom.js", "/docs.js").replace("<script defer", FATHOM + "<script defer", 1)
+    await page.goto(site.address + "/page")
+    assert await page.evaluate(AGREE)
+    await site.wait_until(lambda: bool(site.questions))
+    assert [question["site"] for question in site.questions] == ["docs"]
 
 
 BREAKAGES = {

@@ -1,6 +1,10 @@
 // The tag whose page this is, its options, and what they and the reader's browser allow.
 
-export const tag = document.querySelector("script[data-site]");
+// Other tools have tags with data-site, too. Ours says so itself, is called so, or lies where this file lies.
+const tags = [...document.querySelectorAll("script[data-site]")];
+const folderOf = (address) => address.replace(/[^/]*$/, "");
+export const tag = (window.warroom || {}).tag || tags.find(({ src }) => /\/warroom[^/]*$/.test(src))
+  || tags.find(({ src }) => folderOf(src) == folderOf(import.meta.url));
 export const options = tag ? tag.dataset : {};
 export const isSilent = navigator.globalPrivacyControl || navigator.doNotTrack == 1
   || (navigator.webdriver && !("allowAutomation" in options));
