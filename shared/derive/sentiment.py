@@ -2,15 +2,15 @@
 
 Comes in: text as a person wrote it. Goes out: a label, VADER's compound number (-1 to 1) and the words that
 moved it; or no label and the reason. Only English is scored: VADER calls every other language neutral.
-VADER's time grows with the square of its input, so the input is capped before it (upstream is quadratic for
-emoji and for sentiment words between plain ones).
+VADER looks at all words again for each of some of them; here it is shown the few that it asks for, so that the time
+grows with the length only. Its input is capped all the same (upstream is quadratic for emoji too).
 """
 
 import functools
 import logging
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -113,6 +113,12 @@ def _strongest(moved: Iterable[tuple[str, float]], count: int) -> tuple[tuple[st
     return tuple(ordered[:count])
 
 
+def _words_near(words: Sequence[str], place: int) -> tuple[Sequence[str], int]:
+    """The words that VADER 3.3.2 compares with the one at `place`: three before it, two after; and its place there."""
+    first = max(0, place - 3)
+    return words[first : place + 3], place - first
+
+
 class _DeveloperAnalyzer(SentimentIntensityAnalyzer):
     """VADER with the developer lexicon, which also tells the value of each word."""
 
@@ -125,6 +131,17 @@ class _DeveloperAnalyzer(SentimentIntensityAnalyzer):
         self.lexicon.update(ADDED_WORDS)
         self.lexicon.update(EMOJI)
         self.emojis.update((emoji, emoji) for emoji in EMOJI)
+
+    @staticmethod
+    def _negation_check(valence: float, words_and_emoticons: Sequence[str], start_i: int, i: int) -> float:
+        near, place = _words_near(words_and_emoticons, i)
+        found: float = SentimentIntensityAnalyzer._negation_check(valence, near, start_i, place)
+        return found
+
+    @staticmethod
+    def _special_idioms_check(valence: float, words_and_emoticons: Sequence[str], i: int) -> float:
+        found: float = SentimentIntensityAnalyzer._special_idioms_check(valence, *_words_near(words_and_emoticons, i))
+        return found
 
     def knows_symbol(self, word: str) -> bool:
         """An emoticon or "+1": says the same in every language."""

@@ -1,6 +1,8 @@
 """Limits: of events in memory on the hot path, of everything rarer as rows that survive a restart."""
 
 from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
 
@@ -59,32 +61,52 @@ class _MinuteWindows:
         return allowed
 
 
+@dataclass(frozen=True)
+class Limit:
+    """At most `most` in any `seconds` for one bucket."""
+
+    bucket: str
+    most: int
+    seconds: int
+
+
 async def hit(
     session: AsyncSession, bucket: str, limit: int, window_seconds: int, now: datetime, count: int = 1
 ) -> int:
-    """0 when allowed (and counted), else the seconds to wait.
+    """`hit_all` with one limit."""
+    return await hit_all(session, [Limit(bucket, limit, window_seconds)], now, count)
+
+
+async def hit_all(session: AsyncSession, limits: Sequence[Limit], now: datetime, count: int = 1) -> int:
+    """0 when all of them allow it (and each has counted it), else the seconds to wait for the first that does not.
 
     A sliding window made of two fixed ones: the previous window counts with the share of it that is
     still inside (the approximation of Cloudflare's rate limiter). It counts before it looks, which
-    locks the row: of many at once on PostgreSQL no more pass than may.
+    locks the rows: of many at once on PostgreSQL no more pass than may.
     """
-    window = timedelta(seconds=window_seconds)
-    start = datetime.fromtimestamp(int(now.timestamp()) // window_seconds * window_seconds, UTC)
-    elapsed = (now - start).total_seconds()
-    row = {"bucket": bucket, "window_start": start, "count": count}
-    await add_up(session, RateWindow, [row], ["count"])
-    rows = await session.execute(
-        select(RateWindow.window_start, RateWindow.count).where(
-            RateWindow.bucket == bucket, col(RateWindow.window_start).in_([start, start - window])
+    starts = {limit: _window_start(now, limit.seconds) for limit in limits}
+    rows = [{"bucket": limit.bucket, "window_start": start, "count": count} for limit, start in starts.items()]
+    await add_up(session, RateWindow, rows, ["count"])
+    moments = {start - timedelta(seconds=limit.seconds * ago) for limit, start in starts.items() for ago in (0, 1)}
+    found = await session.execute(
+        select(RateWindow.bucket, RateWindow.window_start, RateWindow.count).where(
+            col(RateWindow.bucket).in_([limit.bucket for limit in limits]),
+            col(RateWindow.window_start).in_(sorted(moments)),
         )
     )
-    counts = {when: used for when, used in rows.all()}
-    current, previous = counts[start] - count, counts.get(start - window, 0)
-    weight = 1 - elapsed / window_seconds
-    if current + previous * weight + count > limit:
-        await add_up(session, RateWindow, [{**row, "count": -count}], ["count"])
-        return _seconds_to_wait(current, previous, limit - count, elapsed, window_seconds)
+    counts = {(bucket, when): used for bucket, when, used in found.all()}
+    for limit, start in starts.items():
+        current = counts[limit.bucket, start] - count
+        previous = counts.get((limit.bucket, start - timedelta(seconds=limit.seconds)), 0)
+        elapsed = (now - start).total_seconds()
+        if current + previous * (1 - elapsed / limit.seconds) + count > limit.most:
+            await add_up(session, RateWindow, [{**row, "count": -count} for row in rows], ["count"])
+            return _seconds_to_wait(current, previous, limit.most - count, elapsed, limit.seconds)
     return 0
+
+
+def _window_start(now: datetime, seconds: int) -> datetime:
+    return datetime.fromtimestamp(int(now.timestamp()) // seconds * seconds, UTC)
 
 
 def _seconds_to_wait(current: int, previous: int, room: int, elapsed: float, window: int) -> int:

@@ -15,7 +15,7 @@ from shared.decide.prompts import note_answer
 from shared.derive.rollups import count_feedback
 from shared.errors import LimitReached, NotAllowed, NotFound
 from shared.guard.privacy import VisitorHasher
-from shared.guard.rate_limits import hit
+from shared.guard.rate_limits import Limit, hit_all
 from shared.identifiers import keyed_hash, new_id
 from shared.ingest.feedback.negative_note import tell_if_very_negative
 from shared.ingest.feedback.new_feedback import FeedbackOutcome, FeedbackSender, NewFeedback, check_feedback
@@ -174,22 +174,23 @@ class FeedbackIntake:
 
     async def _check_limits(self, session: AsyncSession, sent: _Sent, author: _Author) -> None:
         limits, sender = self.settings.limits, sent.sender
-        buckets = [("all", limits.feedback_overall_minute, MINUTE_SECONDS)]
+        checked = [Limit("feedback:all", limits.feedback_overall_minute, MINUTE_SECONDS)]
+
+        def check(bucket: str, most: int) -> None:
+            checked.append(Limit(f"feedback:{bucket}", most, HOUR_SECONDS))
+
         if sender.limited_as is not None:
-            buckets.append(
-                (passer_on_bucket(self._key, sender.limited_as), limits.feedback_per_person_hour, HOUR_SECONDS)
-            )
+            check(passer_on_bucket(self._key, sender.limited_as), limits.feedback_per_person_hour)
         elif author.person_id is not None:
-            buckets.append((person_bucket(author.person_id), limits.feedback_per_person_hour, HOUR_SECONDS))
+            check(person_bucket(author.person_id), limits.feedback_per_person_hour)
         if author.visitor is not None:
-            buckets.append((f"visitor:{author.visitor}", limits.feedback_per_visitor_hour, HOUR_SECONDS))
+            check(f"visitor:{author.visitor}", limits.feedback_per_visitor_hour)
         if sent.address_bucket is not None:
-            buckets.append((f"address:{sent.address_bucket}", limits.feedback_per_address_hour, HOUR_SECONDS))
-        for bucket, limit, seconds in buckets:
-            wait = await hit(session, f"feedback:{bucket}", limit, seconds, sent.now)
-            if wait:
-                minutes = ceil(wait / MINUTE_SECONDS)
-                raise LimitReached(self._texts.say(sent.language(author), "limited", count=minutes), wait)
+            check(f"address:{sent.address_bucket}", limits.feedback_per_address_hour)
+        wait = await hit_all(session, checked, sent.now)
+        if wait:
+            minutes = ceil(wait / MINUTE_SECONDS)
+            raise LimitReached(self._texts.say(sent.language(author), "limited", count=minutes), wait)
 
     async def _follow_up(
         self, session: AsyncSession, row: Feedback, prompt: Prompt | None, now: datetime

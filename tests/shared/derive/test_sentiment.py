@@ -1,7 +1,9 @@
+import random
 import time
 from collections.abc import Callable
 
 import pytest
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from shared.derive import sentiment
 from shared.derive.sentiment import LANGUAGE, NO_TEXT, SCORING_FAILED, SentimentLimits, score_sentiment
@@ -94,6 +96,24 @@ def test_at_most_eight_words_are_named() -> None:
     assert (
         len(score_sentiment("good great excellent awesome awful terrible hate love happy sad nice thanks").words) == 8
     )
+
+
+class FullAnalyzer(sentiment._DeveloperAnalyzer):
+    """Shows VADER all words each time, as it asks for."""
+
+    _negation_check = staticmethod(SentimentIntensityAnalyzer._negation_check)
+    _special_idioms_check = staticmethod(SentimentIntensityAnalyzer._special_idioms_check)
+
+
+def test_few_words_shown_score_as_all_of_them() -> None:
+    pieces = ["good", "bad", "great", "NOT", "never", "so", "this", "without", "doubt", "least", "at", "very", "no"]
+    pieces += ["or", "nor", "isn't", "the", "step", "kind", "of", "sort", "bomb", "bus", "cut", "mustard", "hand", "to"]
+    pieces += ["mouth", "yeah", "right", "die", "for", "upper", "ass", "fails", "slow", "but", "love", "WORST", ":)"]
+    few, all_of_them = sentiment._DeveloperAnalyzer(), FullAnalyzer()
+    chance = random.Random(3)
+    for length in (1, 2, 3, 4, 5, 6, 8, 20, 60) * 20:
+        text = " ".join(chance.choices(pieces, k=length))
+        assert few.polarity_scores(text) == all_of_them.polarity_scores(text), text  # type: ignore[no-untyped-call]
 
 
 def test_a_failing_scorer_is_a_reason(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
