@@ -17,7 +17,7 @@ export const noticeClick = (event) => {
         width: innerWidth, element: selectorOf(event.target), x: 1e3 * event.clientX / innerWidth | 0, y: 1e3 * event.clientY / innerHeight | 0,
       },
     });
-  } else if (found) record("click", { marked: true, target: found.dataset.warroomClick });
+  } else if (found) record("click", { target: found.dataset.warroomClick, marked: true });
   found = near("[data-warroom-goal]");
   if (found) record("conversion", read(found));
 };

@@ -10,7 +10,7 @@ export const read = (element) => {
   const fields = {};
   [...element.attributes].map(({ name, value }) => {
     name = name.split("warroom-")[1];
-    if (value && name != "done" && name > "cm") fields[name] = /_|st/.test(name) ? +value : value;
+    if (value && name != "done" && name > "cm") fields[name] = /st|_/.test(name) ? +value : value;
   });
   return fields;
 };
@@ -18,7 +18,7 @@ export const read = (element) => {
 // A router sets the content after the address, so it is read as late as possible.
 export const look = () => {
   if (doc.querySelector("[data-warroom-click]")) opening.marked = true;
-  [...doc.querySelectorAll("[data-warroom-step],body,[data-warroom-variant]")].map((element) => {
+  [...doc.querySelectorAll("[data-warroom-step],[data-warroom-variant],body")].map((element) => {
     if (element.matches("[data-warroom-done]")) recordOnce(element, true);
     screen.unobserve(element);
     screen.observe(element);
@@ -29,14 +29,14 @@ const recordOnce = (element, done) => {
   const fields = read(element);
   fields.done = done;
   if (!element["warroom" + done]) {
-    element["warroom" + done] = true; // first: a full queue is sent in between, which looks here again
+    element["warroom" + done] = 1; // first: a full queue is sent in between, which looks here again
     record(fields.step ? "sequence_step" : "exposure", fields);
   }
 };
 
 // On screen is what is half visible, or fills half of the screen; of the page itself, how much has been scrolled by.
 // Observers bring fresh geometry, so the layout is never asked for it.
-const screen = new IntersectionObserver(guard((entries) => entries.map(({ intersectionRect, boundingClientRect, target }) => {
+const screen = new IntersectionObserver(guard((entries) => entries.map(({ boundingClientRect, intersectionRect, target }) => {
   if (doc.body == target) noticeDepth((intersectionRect.bottom - boundingClientRect.top) / boundingClientRect.height);
-  else if (2 * intersectionRect.height > Math.min(boundingClientRect.height, innerHeight)) recordOnce(target);
+  else if (2 * intersectionRect.height > Math.min(innerHeight, boundingClientRect.height)) recordOnce(target);
 })));

@@ -7,5 +7,5 @@ export const options = script.dataset;
 // Included twice, or run again by a router: then `q` is the first one's function, which cannot be spread, and this ends.
 export const calls = [...self.warroom?.q || []];
 
-export const isSilent = () => navigator.doNotTrack > 0 || navigator.globalPrivacyControl
-  || (navigator.webdriver && options.allowAutomation == null);
+export const isSilent = () => (navigator.webdriver && options.allowAutomation == null)
+  || navigator.doNotTrack > 0 || navigator.globalPrivacyControl;

@@ -30,15 +30,15 @@ const queue = [];
 export const record = (name, fields) => {
   if (FULL && JSON.stringify([queue, fields]).length > CHARACTERS_PER_BEACON) flush(); // what is no JSON ends here
   if (count < EVENTS_PER_VIEW) {
-    fields.at = Date.now();
-    queue.push(fields);
     fields.name = name;
+    queue.push(fields);
+    fields.at = Date.now();
     fields.id = view + count++;
     if (isFirstSent) setTimeout(flush, NEXT_SEND_MS);
   }
 };
 
-export const noticeDepth = (share) => { depth = Math.max(share, depth); };
+export const noticeDepth = (share) => { depth = Math.max(depth, share); };
 
 // The widget adds person, zone and language after consent: every beacon carries them. Functions are not sent.
 export const api = self.warroom = guard((name, props) => record(name, name == "conversion" ? props : { props }));
@@ -47,17 +47,17 @@ const flush = guard(() => {
   if (queue[0] && page) {
     look();
     // A plain string is text/plain: no preflight.
-    const body = JSON.stringify({ ...api, view, site: options.site, page, events: queue.splice(0) });
+    const body = JSON.stringify({ view, page, site: options.site, events: queue.splice(0), ...api });
     isFirstSent = 1;
     navigator.sendBeacon(endpoint, body)
-      || fetch(endpoint, { method: "POST", body, keepalive: 1 }).catch(FULL ? () => (unsent = -~unsent) : guard);
+      || fetch(endpoint, { method: "POST", keepalive: 1, body }).catch(FULL ? () => (unsent = -~unsent) : guard);
   }
 });
 
 // What is left to say of a view: once, when it is left.
 const report = () => {
   if (engaged > LEAST_MS) {
-    record("engagement", { engaged_ms: engaged | 0, scroll_percent: 100 * depth + 0.5 | 0, ...(FULL && { props: { unsent } }) });
+    record("engagement", { scroll_percent: 100 * depth + 0.5 | 0, engaged_ms: engaged | 0, ...(FULL && { props: { unsent } }) });
   }
   engaged = 0;
   if (FULL) {
@@ -71,7 +71,7 @@ const report = () => {
 export const leaveFor = (kind) => {
   report();
   view = FULL ? Math.random().toString(36) : Math.random() + "";
-  depth = count = page = 0;
+  page = depth = count = 0;
   opening = { props: { kind } };
 };
 
@@ -80,8 +80,9 @@ export const leaveFor = (kind) => {
 export const follow = guard((event) => {
   if (event.target == doc) look(); // scrolled, shown, hidden
   const now = performance.now();
-  if (last) engaged += Math.min(IDLE_MS, now - last);
+  if (last) engaged += Math.min(now - last, IDLE_MS);
   last = doc.hidden ? 0 : now;
+  if (FULL ? /click/.test(event.type) : event.type == "click") noticeClick(event); // a router may have gone on already
   if (event.type == "pagehide") leaveFor("back_forward_cache"); // if the page ever comes back
   else if (!last) report();
   else {
@@ -92,10 +93,9 @@ export const follow = guard((event) => {
       look();
       record("page_view", opening);
     }
-    if ("i" > doc.readyState) { // "complete": nothing is sent before
+    if (doc.readyState < "i") { // "complete": nothing is sent before
       if (FULL) isWatching ||= (window.requestIdleCallback || setTimeout)(guard(watchVitals));
       isFirstSent || (event.view ? flush() : setTimeout(follow, FIRST_SEND_MS, { view: 1 }));
     }
-    if (FULL ? /click/.test(event.type) : event.type == "click") noticeClick(event);
   }
 });

@@ -16,10 +16,10 @@ if (!isSilent()) {
   leaveFor(doc.prerendering ? "prerender" : "load");
   const host = doc.referrer.split("/")[2];
   if (host != location.host) opening.referrer = host;
-  ["pointerover", "onscrollend" in self ? "scrollend" : "scroll", "pagehide", "click", ...(FULL ? ["auxclick"] : []),
-    "keydown", "visibilitychange", "pageshow"].map((name) => addEventListener(name, follow, 1));
+  ["click", ...(FULL ? ["auxclick"] : []), "keydown", "pagehide", "visibilitychange", "pointerover",
+    "onscrollend" in self ? "scrollend" : "scroll", "pageshow"].map((name) => addEventListener(name, follow, 1));
   if (FULL) ["error", "unhandledrejection"].map((name) => addEventListener(name, guard(noticeError), 1));
-  if (FULL) window.navigation?.addEventListener("currententrychange", follow);
+  if (FULL) window.navigation?.addEventListener("currententrychange", (event) => setTimeout(follow, 0, event)); // after the click
   follow(api);
   calls.map((call) => api(...call));
 }
