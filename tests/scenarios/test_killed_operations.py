@@ -136,7 +136,7 @@ async def die_again_and_again(scene: Scene, name: str, check: Check, *, aged: bo
     kills = min(KILLS // 2 if whole.url else KILLS, steps)  # another database costs half a second
     for number in range(kills):
         place = await prepared()
-        step = 1 + number * (steps - 1) // (kills - 1)
+        step = 1 + number * (steps - 1) // max(1, kills - 1)
         death = Death(step, cuts_power=not place.url and number % 2 == 1)
         end = await asyncio.to_thread(run_operation, place, name, death)
         deaths += end.steps is None

@@ -5,6 +5,7 @@ where the rows can be, and the team hears once of the fault and once of its end.
 """
 
 import asyncio
+import os
 import resource
 import sqlite3
 import time
@@ -33,6 +34,8 @@ from tests.scenarios.load import (
 from tests.scenarios.warroom_process import WarroomProcess, running_warroom
 
 REFUSALS = 8  # of a fault that are waited for
+FAULT_SECONDS = float(os.environ.get("WARROOM_FAULT_SECONDS", "0"))  # how long it lasts after that; a release takes 60
+HEALTH_SECONDS = 2.5  # ten times what is promised
 FULL_BYTES = 1_000_000
 RECOVERY_SECONDS = 15.0  # three times what is promised: other tests run beside this one
 SENDERS = 4
@@ -79,7 +82,7 @@ async def read_only_disk(warroom: WarroomProcess) -> AsyncIterator[None]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(240 + 3 * FAULT_SECONDS)
 @pytest.mark.parametrize("fault", [full_disk, locked_file])
 async def test_sqlite_that_takes_no_changes(tmp_path: Path, fault: Fault) -> None:
     async with running_warroom(tmp_path, "", {"limits": WITHOUT_LIMITS}) as warroom:
@@ -87,7 +90,7 @@ async def test_sqlite_that_takes_no_changes(tmp_path: Path, fault: Fault) -> Non
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(240 + 3 * FAULT_SECONDS)
 async def test_a_disk_that_keeps_nothing(tmp_path: Path) -> None:
     variables = disturbed(tmp_path)
     async with running_warroom(tmp_path, "", {"limits": WITHOUT_LIMITS}, variables, program=PROGRAM) as warroom:
@@ -98,7 +101,7 @@ async def test_a_disk_that_keeps_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @pytest.mark.postgres
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(300 + 3 * FAULT_SECONDS)
 async def test_postgresql_that_crashes_and_takes_no_connections(tmp_path: Path) -> None:
     """A server of its own, because the others share theirs."""
     server = await asyncio.to_thread(start_postgres, tmp_path / "postgres")
@@ -153,6 +156,7 @@ async def live_through(warroom: WarroomProcess, fault: Fault, *, reads: bool, ti
                 await warroom.until(lambda: is_ready(warroom, False), 40)
                 await warroom.until(lambda: events.answers[503] >= REFUSALS and feedback.answers[503], 60)
                 await warroom.until(lambda: warroom.log().count(BEGAN) == times)
+                await asyncio.sleep(FAULT_SECONDS)
                 if reads:
                     assert await page_status(member, "/app") == 200
             recovered = await seconds_to_recovery(warroom, events)
@@ -160,6 +164,7 @@ async def live_through(warroom: WarroomProcess, fault: Fault, *, reads: bool, ti
     await settle(warroom, events, feedback)
     await check_story(warroom, before, events, feedback)
     assert health.bad == []
+    assert health.percentile(0.99) <= HEALTH_SECONDS
     await warroom.until(lambda: warroom.log().count(ENDED) == times)
     assert await notices(warroom) == times
     assert recovered < RECOVERY_SECONDS
