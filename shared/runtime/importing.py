@@ -42,6 +42,7 @@ class ImportReport:
     stored: int = 0
     repeated: int = 0
     left_out: Counter[str] = field(default_factory=Counter)
+    lost: int = 0  # values of events that were read
     notes: list[str] = field(default_factory=list)
     _reasons: dict[str, str] = field(default_factory=dict)
 
@@ -128,6 +129,8 @@ async def run_import(ask: Ask, found: Iterator[Found], run: ImportRun, rejects: 
     until = await _last_day(ask, run, report)
     while piece := list(islice(found, DAYS_AT_ONCE if run.kind == "plausible" else EVENTS_AT_ONCE)):
         for one in piece:
+            if isinstance(one, ImportedEvent):
+                report.lost += one.lost
             if isinstance(one, Rejected):
                 rejects.add(one.file, one.line, one.reason)
                 report.leave_out(one.reason)
@@ -216,5 +219,7 @@ def print_import(report: ImportReport, rejects: RejectsFile, *, dry: bool) -> No
     print(f"{report.read} {report.unit}: {report.stored} {taken}, {report.repeated} known already")
     for reason, count in report.left_out.most_common():
         print(f"  {count} left out: {reason}")
+    if report.lost:
+        print(f"  {report.lost} values not kept, or only the beginning: too long, too many, or not what they should be")
     if rejects.is_made:
         print(f"Each row that was left out is named in {rejects.path}")

@@ -68,8 +68,8 @@ def _read_row(row: Row, theirs: Mapping[str, str], ids: RowIds, limits: LimitSet
         return Rejected(row.file, row.line, "name: is missing")
     if at is None:
         return Rejected(row.file, row.line, NO_TIME)
-    sent = text_of(values.get("id"), 1000)
-    fields = {
+    sent, told = text_of(values.get("id"), 1000), _properties_in(values)
+    fields: dict[str, Any] = {
         "id": fingerprint("import", "csv", sent) if sent else ids.next_id(row),
         "name": name,
         "at": at,
@@ -77,7 +77,7 @@ def _read_row(row: Row, theirs: Mapping[str, str], ids: RowIds, limits: LimitSet
         "view": text_of(values.get("view"), 64),
         "referrer": referrer_of(values.get("referrer")),
         "user": text_of(values.get("visitor"), 200),
-        "props": _props_of(values, limits),
+        "props": clean_props(told, limits),
         **{text: text_of(values.get(text), limits.string_characters) for text in TEXTS},
         **{text: text_of(values.get(text), limits.name_characters) for text in NAMES},
         **{number: whole_number(values.get(number), *bounds) for number, bounds in NUMBERS.items()},
@@ -85,7 +85,22 @@ def _read_row(row: Row, theirs: Mapping[str, str], ids: RowIds, limits: LimitSet
     }
     if str(values.get("done", "")).lower() in ("true", "1", "yes"):
         fields["done"] = True
-    return ImportedEvent(row.file, row.line, {key: value for key, value in fields.items() if value is not None})
+    kept = {key: value for key, value in fields.items() if value is not None}
+    return ImportedEvent(row.file, row.line, kept, _count_lost(values, told, kept, limits))
+
+
+def _count_lost(
+    values: Mapping[str, Any], told: Mapping[str, Any], kept: Mapping[str, Any], limits: LimitSettings
+) -> int:
+    """How many values are not in the event, or only their beginning: too long, too many, or not what they should be."""
+    texts = [(values.get(name), limits.string_characters) for name in TEXTS]
+    texts += [(values.get(name), limits.name_characters) for name in ("name", *NAMES)]
+    texts += [(value, limits.string_characters) for key, value in told.items() if key in kept["props"]]
+    too_long = sum(isinstance(value, str) and len(value.strip()) > most for value, most in texts)
+    wrong = sum(name in values and name not in kept for name in NUMBERS)
+    has_money = "value" in values or "value_cents" in values
+    has_props = isinstance(values.get("props"), str) and not told
+    return too_long + wrong + (has_money and "value_cents" not in kept) + has_props + len(told) - len(kept["props"])
 
 
 def _as_number(value: Any) -> Any:
@@ -102,7 +117,7 @@ def _money_of(values: Mapping[str, Any]) -> dict[str, Any]:
     return {"value_cents": cents, "currency": currency} if cents is not None else {}
 
 
-def _props_of(values: Mapping[str, Any], limits: LimitSettings) -> dict[str, Any]:
+def _properties_in(values: Mapping[str, Any]) -> dict[str, Any]:
     """The object of `props`, the columns `prop.…`, and those that mean nothing to us; and the page's campaign."""
     given = values.get("props", {})
     if isinstance(given, str):
@@ -111,6 +126,4 @@ def _props_of(values: Mapping[str, Any], limits: LimitSettings) -> dict[str, Any
         except InvalidInput:
             given = {}
     others = {key.removeprefix(PREFIX): value for key, value in values.items() if key not in COLUMNS}
-    return clean_props(
-        {**campaign_of(values.get("page")), **(given if isinstance(given, dict) else {}), **others}, limits
-    )
+    return {**campaign_of(values.get("page")), **(given if isinstance(given, dict) else {}), **others}

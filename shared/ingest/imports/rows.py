@@ -31,11 +31,15 @@ class Rejected:
 
 @dataclass(frozen=True)
 class ImportedEvent:
-    """The fields of an event as `/track` names them, with `user` for the visitor; never stored like this."""
+    """The fields of an event as `/track` names them, with `user` for the visitor; never stored like this.
+
+    `lost` counts the row's values of which nothing or only the beginning is in them.
+    """
 
     file: str
     line: int
     fields: Mapping[str, Any]
+    lost: int = 0
 
 
 @dataclass

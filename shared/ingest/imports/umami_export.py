@@ -88,7 +88,9 @@ def _read_row(row: Row, ids: RowIds, limits: LimitSettings, website: str | None)
         "user": text_of(values.get("session_id"), 100),
         "props": {} if is_custom else _campaign_in(values),
     }
-    return ImportedEvent(row.file, row.line, {key: value for key, value in fields.items() if value is not None})
+    texts = ((values.get("page_title"), limits.string_characters), (values.get("event_name"), limits.name_characters))
+    lost = sum(isinstance(text, str) and len(text.strip()) > most for text, most in texts)
+    return ImportedEvent(row.file, row.line, {key: value for key, value in fields.items() if value is not None}, lost)
 
 
 def _campaign_in(values: Mapping[str, Any]) -> dict[str, str]:

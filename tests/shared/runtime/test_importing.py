@@ -188,6 +188,23 @@ async def test_any_csv_is_taken_by_its_header_or_a_mapping(runtime: Runtime, tmp
     assert "card" not in kept
 
 
+async def test_values_that_are_not_kept_are_told(runtime: Runtime, tmp_path: Path) -> None:
+    path, limits = tmp_path / "export.csv", runtime.settings.limits
+    with path.open("w", newline="") as handle:
+        writer = csv.writer(handle)
+        columns = ("name", "at", "title", "scroll_percent", "value", "currency", "props", "plan")
+        writer.writerow((*columns, *(f"p{number}" for number in range(limits.properties - 1))))
+        more = range(limits.properties - 1)
+        writer.writerow(("signup", 1767607200, "t", 50, "1.5", "EUR", "", "pro", *more))
+        writer.writerow(("signup", 1767607200, "t" * 501, 150, "a lot", "EUR", '{"a": 1}', "p" * 501, *more))
+        writer.writerow(("signup", 1767607200, "", "", "", "", "{", "", *("" for _ in more)))
+    report = await take(runtime, "csv", path, dry=True)
+    assert (report.stored, report.lost) == (3, 1 + 1 + 1 + 1 + 1 + 1)
+    long = "t" * (limits.string_characters + 1)
+    umami = write_umami(tmp_path, f"w,s1,e1,2026-01-05 10:00:00,/intro,,,{long},2,{long}")
+    assert (await take(runtime, "umami", umami, dry=True)).lost == 2
+
+
 async def test_equal_rows_without_ids_are_events_of_their_own_wherever_they_stand(
     runtime: Runtime, tmp_path: Path
 ) -> None:
