@@ -142,11 +142,13 @@ class EventIntake:
         language: str | None = None,
         zone: str | None = None,
         identified: str | None = None,
+        is_counted: bool = False,
     ) -> TrackOutcome:
         """As `take`, for events that are read already: rules, check, limits, visitor, store, all before it returns.
 
         `identified` is a server's own id of its user: the visitor is then a keyed hash of it that is the same
-        on all days, never the id itself. Events that are said to be older than we believe are left out.
+        on all days, never the id itself. Events that are said to be older than we believe are left out. With
+        `is_counted` they were held against the limit of their key already, by `check_key_limit`.
         """
         problems = about_problems({"person": person, "language": language, "zone": zone})
         if problems:
@@ -154,10 +156,21 @@ class EventIntake:
                 raise InvalidInput("The events were refused.", problems)
         batch = Batch(site.key, events, About(person, language, zone, identified))
         oldest = BEHIND_WITH_KEY if sender.key is not None else BEHIND
-        return await self._take(site, batch, sender, self._clock.monotonic(), oldest)
+        return await self._take(site, batch, sender, self._clock.monotonic(), oldest, is_counted)
+
+    def check_key_limit(self, key: Principal, events: int, now: datetime | None = None) -> None:
+        """Raises `LimitReached` when a key may not send so many more in this minute."""
+        if not self._limiter.allow_key(key.id, events, now):
+            raise LimitReached("This key has sent too many events; please wait a minute.", 60)
 
     async def _take(
-        self, site: SiteSettings, batch: Batch, sender: Sender, received_at: float, oldest: timedelta | None
+        self,
+        site: SiteSettings,
+        batch: Batch,
+        sender: Sender,
+        received_at: float,
+        oldest: timedelta | None,
+        is_counted: bool = False,
     ) -> TrackOutcome:
         with Receipt(self._meter, site.key, len(batch.events)) as receipt:
             if rule := self._dropping_rule(site, sender):
@@ -169,7 +182,7 @@ class EventIntake:
             if not checked.good:
                 return TrackOutcome(dropped=checked.dropped)
             visitor = await self._visitor(site, sender, now) if sender.key is None else None
-            if not self._is_within_limit(visitor, sender, len(checked.good), now):
+            if not is_counted and not self._is_within_limit(visitor, sender, len(checked.good), now):
                 receipt.drop("limit", len(checked.good))
                 return TrackOutcome(rule="limit")
             good = self._with_room(site, checked, receipt)
@@ -237,8 +250,8 @@ class EventIntake:
     def _is_within_limit(self, visitor: str | None, sender: Sender, events: int, now: datetime) -> bool:
         if visitor is not None:
             return self._limiter.allow_visitor(visitor, events, now)
-        if sender.key is not None and not self._limiter.allow_key(sender.key.id, events, now):
-            raise LimitReached("This key has sent too many events; please wait a minute.", 60)
+        if sender.key is not None:
+            self.check_key_limit(sender.key, events, now)
         return True
 
     async def _visitor(self, site: SiteSettings, sender: Sender, moment: datetime) -> str:

@@ -8,7 +8,8 @@ from functools import partial
 
 from shared.config import Settings, SiteSettings
 from shared.derive.rollups.intake import DROP, RECEIVED
-from shared.errors import BodyTooLarge, InvalidInput, NotAllowed, UnsupportedBody
+from shared.errors import BodyTooLarge, InvalidInput, LimitReached, NotAllowed, UnsupportedBody
+from shared.guard.principals import Principal
 from shared.ingest.event_fields import TrackEvent
 from shared.ingest.events import EventIntake, Sender
 from shared.ingest.identities import keep_traits
@@ -79,6 +80,8 @@ class ForeignIntake:
         if not _may_send(sender, site):  # also of what holds no events, but traits
             self._leave_out(site.key, NOT_ALLOWED, parsed.size)
             raise NotAllowed(f"This key belongs to another site than {site.key}.")
+        if sender.key is not None:
+            self._check_limit(site, sender.key, parsed)
         for reason, count in parsed.left_out.items():
             self._leave_out(site.key, reason, count)
         self._meter.ignore_fields(site.key, sum(said.ignored for said in parsed.events))
@@ -90,6 +93,14 @@ class ForeignIntake:
             await self._take_groups(site, waiting[start : start + USERS_AT_ONCE], sender)
         if parsed.traits and sender.key is not None:
             await self._store.writer.run(partial(keep_traits, site=site, traits=parsed.traits))
+
+    def _check_limit(self, site: SiteSettings, key: Principal, parsed: Parsed) -> None:
+        """For all of a request at once: of what is sent again without ids nothing may be in the store."""
+        try:
+            self._events.check_key_limit(key, len(parsed.events))
+        except LimitReached:
+            self._leave_out(site.key, "limit", parsed.size)
+            raise
 
     async def _take_groups(
         self, site: SiteSettings, groups: Sequence[tuple[str | None, list[TrackEvent]]], sender: Sender
@@ -104,7 +115,7 @@ class ForeignIntake:
         self, site: SiteSettings, user: str | None, events: Sequence[TrackEvent], sender: Sender
     ) -> None:
         try:
-            await self._events.take_events(site, events, sender, identified=user)
+            await self._events.take_events(site, events, sender, identified=user, is_counted=sender.key is not None)
         except InvalidInput:
             return  # counted there; nothing of this user is good, yet the rest of the request may be
 

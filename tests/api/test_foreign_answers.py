@@ -41,6 +41,18 @@ async def test_a_key_over_its_limit_is_told_when_to_come_back(api: RunningApi) -
     assert await api.count(Event) == 0
 
 
+async def test_a_request_over_the_limit_of_its_key_leaves_nothing_behind(api: RunningApi, runtime: Runtime) -> None:
+    key = await api.make_key("events:write")
+    batch = {"batch": [{"type": "track", "event": "e", "userId": f"user-{n % 7}"} for n in range(21)]}
+    assert (await api.ask("POST", "/v1/batch", batch, key)).status == 429
+    assert await api.count(Event) == 0
+    totals = runtime.meter.totals
+    assert totals["received", ""] == totals["drop", "limit"] == 21
+    batch["batch"].pop()
+    assert (await api.ask("POST", "/v1/batch", batch, key)).status == 200
+    assert await api.count(Event) == 20
+
+
 async def test_senders_are_asked_to_send_again_while_nothing_can_be_stored(api: RunningApi, runtime: Runtime) -> None:
     key = await api.make_key("events:write", "alerts:write")
     page = {"n": "pageview", "u": "https://docs.example/", "d": "docs.example"}
