@@ -95,9 +95,11 @@ def duration(milliseconds: float) -> str:
 
 
 def percent(share: float) -> str:
-    """“42%”, “8.1%”, “0.05%”: two digits that matter."""
+    """“42%”, “8.1%”, “0.05%”: two digits that matter; “99.98%”, since all but a few is never 100%."""
     value = share * 100
     size = abs(value)
+    if 99.5 <= size < 100:
+        return f"{min(size, 99.99) * (1 if value > 0 else -1):.{1 if size < 99.95 else 2}f}%"
     digits = 0 if size >= 9.95 or size == 0 else 1 if size >= 0.995 else 2
     return f"{value:.{digits}f}%"
 

@@ -239,3 +239,21 @@ async def test_coverage_is_that_of_the_newest_run_however_long_ago(store):
     assert [point.value for point in points] == [None, 0.95]
     assert hours.value == 0.95
     assert last == CoverageRun(DAY, 20, 19, ["b"])
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [
+        (10_156 / 10_158, "99.98%"),
+        (999_999 / 1_000_000, "99.99%"),
+        (0.9949, "99%"),
+        (0.996, "99.6%"),
+        (1.0, "100%"),
+        (1.5, "150%"),
+        (-0.9998, "-99.98%"),
+        (0.0005, "0.05%"),
+        (0.0, "0%"),
+    ],
+)
+def test_all_but_a_few_is_never_100_percent(share, said):
+    assert kpis.percent(share) == said
