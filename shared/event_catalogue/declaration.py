@@ -18,11 +18,16 @@ def type_of(value: str | int | float | bool) -> PropertyType:
 
 
 def declare(name: str, seen: Mapping[str, Iterable[str]]) -> str:
-    """TOML for config.local.toml. `seen`: property to the types it had; of mixed types none is declared."""
+    """TOML for config.local.toml. `seen`: property to the types it had; mixed types are told in a comment."""
     lines = ["[[events]]", f"name = {_quote(name)}", 'meaning = "What happened when this is sent."', 'owner = "docs"']
     for prop, types in sorted(seen.items()):
         kind = _one_type(frozenset(types))
-        if kind is not None:
+        if kind is None:
+            lines += [
+                "",
+                f"# {_quote(prop)} came as {' and '.join(sorted(set(types)))}: send one type, then declare it here.",
+            ]
+        else:
             lines += ["", "[[events.properties]]", f"name = {_quote(prop)}", f'type = "{kind}"']
             lines += ['meaning = "What it says."']
             lines += ['sensitivity = "free text"'] if kind == "text" else []

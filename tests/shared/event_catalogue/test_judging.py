@@ -138,6 +138,17 @@ def test_a_declaration_can_be_pasted_and_declares_the_event(tmp_path: Path) -> N
     assert "where" not in catalogue.plain_properties('said "so" \\ maybe')
 
 
+def test_a_property_of_mixed_types_is_named_in_the_declaration() -> None:
+    text = declare("own", {"mixed": ["text", "boolean"], "odd\nname": ["text", "number", "text"], "plain": ["text"]})
+    comments = [line for line in text.splitlines() if line.startswith("#")]
+    assert comments == [
+        '# "mixed" came as boolean and text: send one type, then declare it here.',
+        '# "odd\\nname" came as number and text: send one type, then declare it here.',
+    ]
+    (table,) = tomllib.loads(text)["events"]
+    assert [found["name"] for found in table["properties"]] == ["plain"]
+
+
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
