@@ -202,24 +202,32 @@ async def end_session(request: web.Request) -> web.StreamResponse:
 
 
 async def create_key(request: web.Request) -> web.StreamResponse:
-    """A key of a server, shown on the answer to this form and nowhere else."""
+    """A key of a server, shown on the answer to this form and nowhere else.
+
+    A name that is taken is refused: whoever loads the answer again sends the form again, and wants no second key.
+    """
     runtime, form, actor = request.app[RUNTIME], await form_of(request), request[PRINCIPAL].actor
-    now, site = runtime.clock.now(), form.get("site", "")
+    now, site, name = runtime.clock.now(), form.get("site", ""), form.get("name", "").strip()
     scopes = [scope for scope in api_keys.SCOPES if f"scope {scope}" in form]
     made: list[str] = []
 
     async def unit(session: AsyncSession) -> None:
         if runtime.settings.site(site) is None:
             raise InvalidInput("The key needs a site.", [FieldProblem("site", "not in the configuration")])
-        _, shown = await api_keys.create_key(session, form.get("name", ""), site, scopes, actor, now)
+        taken = select(ApiKey.id).where(ApiKey.name == name, ApiKey.site == site, col(ApiKey.revoked_at).is_(None))
+        if (await session.execute(taken)).first() is not None:
+            raise Conflict(
+                f"There is a key called {name} already. If you did not keep it, revoke it and make a new one."
+            )
+        _, shown = await api_keys.create_key(session, name, site, scopes, actor, now)
         made.append(shown)
 
     try:
         await _do(request, "key.create", f"site:{site}", unit, scopes=scopes)
-    except InvalidInput as error:
+    except (InvalidInput, Conflict) as error:
         return await _page(request, error=error)
     sentence = "Put it into the environment of your server. Warroom keeps only a digest of it."
-    return await _page(request, ShownOnce(f"API key {form.get('name', '')}", sentence, made[-1]))
+    return await _page(request, ShownOnce(f"API key {name}", sentence, made[-1]))
 
 
 async def revoke_key(request: web.Request) -> web.StreamResponse:

@@ -109,6 +109,18 @@ async def test_a_key_is_shown_once_and_works_until_revoked(browser: Browser, api
     assert (await api.track({"id": "f" * 12, "name": "deploy"}, headers=key)).status == 401
 
 
+async def test_loading_the_page_with_the_key_again_makes_no_second_one(browser: Browser, runtime: Runtime) -> None:
+    form = {"name": "ci", "site": "docs", "scope events:write": "on"}
+    assert (await browser.post("/app/settings/keys", **form))[0] == 200
+    status, page, _ = await browser.post("/app/settings/keys", **form)
+    assert (status, SECRET.search(page)) == (409, None)
+    assert "There is a key called ci already." in page
+    async with runtime.store.read() as session:
+        stored = (await session.execute(select(ApiKey))).scalar_one()
+    assert (await browser.post(f"/app/settings/keys/{stored.id}/revoke"))[0] == 303
+    assert (await browser.post("/app/settings/keys", **form))[0] == 200  # its name is free again
+
+
 @pytest.mark.parametrize(
     "form",
     [
