@@ -25,6 +25,7 @@ class RetentionSettings(Section):
     page_view_days: Days
     visitor_day_days: Days
     rollup_days: Days
+    undeclared_days: Days
     feedback_days: Days
     person_days: Days
     usage_day_days: Days

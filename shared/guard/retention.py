@@ -18,6 +18,8 @@ from shared.errors import Conflict
 from shared.store.column_types import Utc
 from shared.store.dialect import insert_for
 from shared.store.models import (
+    UNDECLARED,
+    UNDECLARED_PROPERTY,
     Alert,
     AuditEntry,
     DueReport,
@@ -67,6 +69,7 @@ class Purge:
     table: type[SQLModel]
     age: str
     only: Sequence[ColumnElement[bool]] = ()
+    is_part: bool = False  # of the table's old rows: its days stay whole
 
     @property
     def name(self) -> str:
@@ -77,6 +80,13 @@ PURGES = (
     Purge("event_days", Event, "local_day"),
     Purge("page_view_days", PageView, "local_day"),
     Purge("visitor_day_days", VisitorDay, "local_day"),
+    Purge(
+        "undeclared_days",  # such a name may be that of one person only
+        Rollup,
+        "local_day",
+        (col(Rollup.measure).in_((UNDECLARED, UNDECLARED_PROPERTY)),),
+        is_part=True,
+    ),
     Purge("rollup_days", Rollup, "local_day"),
     Purge("rollup_days", ImportedDay, "local_day"),
     Purge("feedback_days", Feedback, "local_day"),

@@ -28,7 +28,8 @@ async def purge_old_rows(context: JobContext) -> int:
     now, rules = context.clock.now(), context.settings.retention
     ends_at = context.clock.monotonic() + WORK_SECONDS
     days = {purge: day for purge in PURGES if (day := first_kept_day(rules, purge.setting, now))}
-    await context.run(lambda session: note_purged(session, {purge.name: day for purge, day in days.items()}, now))
+    whole = {purge.name: day for purge, day in days.items() if not purge.is_part}
+    await context.run(lambda session: note_purged(session, whole, now))
     removed: Counter[str] = Counter()
     for purge, day in days.items():
         removed[purge.name] += await _purge(context, purge, day, ends_at)

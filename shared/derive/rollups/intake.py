@@ -4,6 +4,8 @@ For the events of each site, and of the installation for what belongs to no site
 received = stored + repeated + the sum of the drops by reason.
 """
 
+from shared.store import models
+
 ANSWER = "answer"  # key "<route>:<2xx|4xx|5xx>"
 LAG = "lag_ms"  # key = upper bound of the bucket in milliseconds
 RECEIVED = "received"  # events
@@ -15,8 +17,8 @@ IGNORED_FIELD = (
     "ignored_field"  # of events and feedback that were taken without them: fields nobody knows, cut, too many
 )
 FEEDBACK_DROP = "feedback_drop"  # key = reason
-UNDECLARED = "undeclared"  # key = name of the event
-UNDECLARED_PROPERTY = "undeclared_property"  # key = JSON list: name, property, type; once a day and process
+UNDECLARED = models.UNDECLARED
+UNDECLARED_PROPERTY = models.UNDECLARED_PROPERTY
 USAGE = "api_usage"  # key "<method> <route>|<status>|<id of the key>"
 USAGE_MS = "api_usage_ms"  # key "<method> <route>|<upper bound of the bucket in milliseconds>"
 TOLD_ALERT = "told_alert"  # key "received", or what became of it: "stored", "repeated", "invalid", "limit" …

@@ -4,19 +4,20 @@ Recomputing a day would read everybody's events of that day while nobody can wri
 removed rows had added; a rebuild of the day afterwards finds no difference.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, delete
+from sqlalchemy import ColumnElement, and_, delete, or_
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
-from shared.derive.rollups.counting import Tally
+from shared.derive.rollups.counting import Tally, stored_keys
 from shared.derive.rollups.events import EventRow, count_plain, count_views
-from shared.event_catalogue import CLICK, PAGE_VIEW
+from shared.event_catalogue import CATALOGUE, CLICK, PAGE_VIEW
 from shared.store.event_tables import run_in_session, tables_of
-from shared.store.models import Event, PageView, VisitorDay
+from shared.store.models import UNDECLARED, UNDECLARED_PROPERTY, Event, PageView, Rollup, VisitorDay
 from shared.store.people import Owner
 
 VIEWS_AT_ONCE = 500
@@ -27,6 +28,33 @@ async def uncount_events(session: AsyncSession, site: str, rows: Sequence[EventR
     tally = Tally(site)
     count_plain(tally, rows)
     await tally.take_back(session)
+    await _forget_names(session, site, rows)
+
+
+async def _forget_names(session: AsyncSession, site: str, rows: Sequence[EventRow]) -> None:
+    """A name that nobody declared goes with the last event of its day, as the name may be only theirs.
+
+    It was counted when it was received. What slips through, sent days later for example, goes by its age.
+    """
+    names: dict[date, set[str]] = {}
+    for row in rows:
+        if row["name"] not in CATALOGUE:
+            for day in {row["local_day"], row["received_at"].date()}:
+                names.setdefault(day, set()).add(row["name"])
+    for day, mentioned in sorted(names.items()):
+        for name in sorted(mentioned - await stored_keys(session, site, "event", day)):
+            await _forget_name(session, site, day, name)
+
+
+async def _forget_name(session: AsyncSession, site: str, day: date, name: str) -> None:
+    properties = json.dumps([name], ensure_ascii=False)[:-1] + ", "  # how the keys of its properties begin
+    of_name = or_(col(Rollup.key) == name, col(Rollup.key).startswith(properties, autoescape=True))
+    counted = (col(Rollup.site) == site, col(Rollup.measure).in_((UNDECLARED, UNDECLARED_PROPERTY)))
+    await session.execute(
+        delete(Rollup)
+        .where(*counted, col(Rollup.local_day) == day, of_name)
+        .execution_options(synchronize_session=False)
+    )
 
 
 async def uncount_visits(session: AsyncSession, site: str, day: date, owner: Owner, shared: Sequence[EventRow]) -> None:

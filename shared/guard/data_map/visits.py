@@ -69,7 +69,10 @@ VISITS: dict[str, TableRule] = {
             "measure": kept("what is counted"),
             "hour": kept("hour in which it is counted"),
             "local_day": kept("the site's day of that hour"),
-            "key": kept("page, name or answer that is counted; a key that only the person had goes with its counter"),
+            "key": kept(
+                "page, name or answer that is counted; a key that only the person had goes with its counter"
+                ", names that nobody declared after `retention.undeclared_days`"
+            ),
             "count": kept("a count over everybody"),
             "total": kept("a sum over everybody"),
         },

@@ -3,7 +3,7 @@
 from shared.store.models.access import ApiKey, AuditEntry, Member, RateWindow, Session, SignInLink
 from shared.store.models.alerts import Alert, AlertState
 from shared.store.models.base import Erasure
-from shared.store.models.events import Event, PageView, Rollup, VisitorDay
+from shared.store.models.events import UNDECLARED, UNDECLARED_PROPERTY, Event, PageView, Rollup, VisitorDay
 from shared.store.models.external_events import EVENT_ROWS, ExternalEvent, ImportedDay
 from shared.store.models.feedback import Feedback, FeedbackStatus, Quote
 from shared.store.models.outbox import OutboxMessage, OutboxState
@@ -13,6 +13,8 @@ from shared.store.models.running import DueReport, JobRun, Lease, ReadMark, Spen
 
 __all__ = [
     "EVENT_ROWS",
+    "UNDECLARED",
+    "UNDECLARED_PROPERTY",
     "Alert",
     "AlertState",
     "ApiKey",

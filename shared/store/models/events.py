@@ -89,6 +89,10 @@ class VisitorDay(SQLModel, table=True):
     converted: bool = False
 
 
+UNDECLARED = "undeclared"  # measure: key = name of an event that nobody declared
+UNDECLARED_PROPERTY = "undeclared_property"  # measure: key = JSON list: name, property, type; once a day and process
+
+
 class Rollup(SQLModel, table=True):
     """A count and a sum of one measure per site, hour and key; moved in the transaction of its cause.
 

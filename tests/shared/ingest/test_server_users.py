@@ -17,7 +17,17 @@ from shared.ingest.erasure import Who, check_identity, find_who, stream_person
 from shared.ingest.erasure import export_person as export_rows
 from shared.ingest.event_fields import TrackEvent
 from shared.ingest.events import EventIntake, Sender
-from shared.store.models import AppliedErasure, AuditEntry, Event, Person, Suppression, VisitorDay
+from shared.store.models import (
+    UNDECLARED,
+    UNDECLARED_PROPERTY,
+    AppliedErasure,
+    AuditEntry,
+    Event,
+    Person,
+    Rollup,
+    Suppression,
+    VisitorDay,
+)
 from shared.store.people import Owner, user_visitor
 from tests.shared.decide.people import KEY
 from tests.shared.ingest.erasing import dump, eraser_of, track
@@ -37,7 +47,8 @@ async def tell(desk: Desk, user_id: str, *names: str) -> None:
     )
     intake = EventIntake(desk.settings, desk.clock, desk.store, hasher, limiter, desk.meter, KEY)
     events = [TrackEvent(id=random_uuid(), name="page_view", page=f"/of/{user_id[:3]}")]
-    events += [TrackEvent(id=random_uuid(), name=name, goal="sign-up") for name in names]
+    for name in names:
+        events.append(TrackEvent(id=random_uuid(), name=name, goal="sign-up", props={"note": "good"}))
     await intake.take_events(desk.site, events, Sender("192.0.2.1", BROWSER), identified=user_id)
 
 
@@ -86,6 +97,17 @@ async def test_nothing_of_an_erased_user_is_left_and_counters_stay_true(desk: De
     assert (entry.action, entry.target, entry.details) == ("person.erase", "", {"rows": {"event": 4}})
     logged = eraser_of(desk).log.path.read_text()
     assert (ADA in logged, ADAS_VISITOR in logged) == (False, False)
+
+
+async def test_a_name_that_only_the_erased_user_had_goes_from_the_counters_too(desk: Desk) -> None:
+    await tell(desk, ADA, "of ada only", 'of "both"')
+    await tell(desk, BEA, 'of "both"')
+    await desk.meter.flush(desk.store)
+    assert "of ada only" in await dump(desk)
+    await eraser_of(desk).erase("user", f"docs/{ADA}", "cli")
+    assert "of ada only" not in await dump(desk)
+    names = {row.key for row in await desk.rows(Rollup) if row.measure in (UNDECLARED, UNDECLARED_PROPERTY)}
+    assert names == {'of "both"', '["of \\"both\\"", "note", "text"]'}
 
 
 async def test_of_a_user_whose_events_are_gone_nothing_is_left(desk: Desk) -> None:

@@ -1,6 +1,7 @@
 """Old rows go, counters stay, what is still needed stays, and a purged day is not rebuilt into nothing."""
 
 import json
+from dataclasses import replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
@@ -21,6 +22,8 @@ from shared.jobs.purging import PEOPLE_AT_ONCE, purge_old_rows
 from shared.store.column_types import Utc
 from shared.store.database import Store
 from shared.store.models import (
+    UNDECLARED,
+    UNDECLARED_PROPERTY,
     DueReport,
     Event,
     Feedback,
@@ -80,13 +83,16 @@ def person(clock: ManualClock, name: str, age: timedelta, **values: Any) -> list
     return [row, make_row(Identity, clock, 1, age, id=name, person_id=name, platform="web", external_id=name)]
 
 
-@pytest.mark.parametrize("purge", PURGES, ids=lambda purge: purge.name)
+@pytest.mark.parametrize("purge", PURGES, ids=lambda purge: purge.setting)
 async def test_old_rows_go_and_young_ones_stay(context: JobContext, clock: ManualClock, purge: Purge) -> None:
     given: dict[str, Any] = {"site": "docs"} if "site" in purge.table.model_fields else {}
     if "person_id" in purge.table.__table__.columns:  # type: ignore[attr-defined]
         await add(context.store, *person(clock, "ada", timedelta()))
         given["person_id"] = "ada"
-    rows = [make_row(purge.table, clock, n, OLD if n < 10 else YOUNG, **given) for n in range(13)]
+    if purge.setting == "undeclared_days":
+        given["measure"] = UNDECLARED
+    more = [{"key": str(n)} if purge.table is Rollup else {} for n in range(13)]
+    rows = [make_row(purge.table, clock, n, OLD if n < 10 else YOUNG, **given, **more[n]) for n in range(13)]
     for row in rows if purge.table in (OutboxMessage, DueReport) else []:
         row.state = "sent"
     if purge.name == "usage_day":
@@ -95,6 +101,18 @@ async def test_old_rows_go_and_young_ones_stay(context: JobContext, clock: Manua
     assert await purge_old_rows(context) == (2 if purge.name == "usage_day" else 10)
     assert len(await all_of(context.store, purge.table)) == 3
     assert await purge_old_rows(context) == 0
+
+
+async def test_names_that_nobody_declared_go_before_the_other_counters(context: JobContext, clock: ManualClock) -> None:
+    """They may be one person's own; the days of the other counters stay whole."""
+    rules = context.settings.retention.model_copy(update={"rollup_days": 0})
+    context = replace(context, settings=context.settings.model_copy(update={"retention": rules}))
+    measures = (UNDECLARED, UNDECLARED_PROPERTY, "event")
+    await add(context.store, *(make_row(Rollup, clock, n, OLD, site="docs", measure=m) for n, m in enumerate(measures)))
+    assert await purge_old_rows(context) == 2
+    assert [row.measure for row in await all_of(context.store, Rollup)] == ["event"]
+    async with context.store.read() as session:
+        assert "rollup" not in await purged_before(session)
 
 
 async def test_what_is_still_to_be_sent_stays(context: JobContext, clock: ManualClock) -> None:
@@ -221,10 +239,14 @@ async def test_the_last_purge_is_on_record(context: JobContext, clock: ManualClo
 def test_every_table_says_how_long_it_is_kept() -> None:
     """A setting that a purge follows, or a sentence that says why no number of days ends its rows."""
     settings = load_settings({}).retention.model_dump()
-    purged = {purge.name: purge.setting for purge in PURGES} | {"person": "person_days", "quote": "outbox_days"}
+    purged = {purge.name: purge.setting for purge in PURGES if not purge.is_part} | {
+        "person": "person_days",
+        "quote": "outbox_days",
+    }
     said = {name: rule.kept_for for name, rule in DATA_MAP.items()}
     assert {name: setting for name, setting in said.items() if setting in settings} == purged
-    assert set(settings) - {"batch_rows"} == set(purged.values())
+    parts = {purge.setting for purge in PURGES if purge.is_part}
+    assert set(settings) - {"batch_rows"} == set(purged.values()) | parts
 
 
 def test_posts_may_not_outlive_the_words_they_quote() -> None:
