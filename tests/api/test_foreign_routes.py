@@ -11,7 +11,7 @@ from sqlmodel import select
 from shared.ingest.identities import opt_in
 from shared.runtime import Runtime
 from shared.store.models import Event, Person, Platform
-from tests.api.running_api import Answer, RunningApi, basic, make_event
+from tests.api.running_api import BROWSER, Answer, RunningApi, basic, make_event
 
 PAGE = "https://www.docs.example/intro?utm_source=news&utm_campaign=spring&token=secret#top"
 
@@ -76,6 +76,17 @@ async def test_browser_rules_hold_for_foreign_trackers(api: RunningApi, headers:
     send = await api.ask("POST", "/api/send", {"type": "event", "payload": {"website": "docs", "url": "/"}}, headers)
     assert (event.status, send.status, await api.count(Event)) == (202, 200, 0)
     assert (b"beep" in send.body) == ("User-Agent" in headers)
+
+
+async def test_a_server_that_may_speak_for_its_readers_tells_them_apart(api: RunningApi) -> None:
+    for scope in ("events:write", "events:forward"):
+        key = await api.make_key(scope)
+        for address in ("192.0.2.1", "192.0.2.2"):
+            headers = {**key, "X-Forwarded-For": address, "X-Forwarded-User-Agent": BROWSER}
+            assert (await api.ask("POST", "/api/event", plausible(), headers)).status == 202
+    visitors = [event.visitor for event in await api.events()]
+    assert visitors[:2] == [None, None]
+    assert len(set(visitors[2:])) == 2
 
 
 async def test_segment_batch_is_stored_once_with_the_clock_set_right(api: RunningApi) -> None:

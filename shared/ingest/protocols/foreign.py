@@ -114,7 +114,7 @@ def user_of(*values: Any) -> str | None:
 
 
 def id_of(protocol: str, sent: Any) -> str | None:
-    """Our id of a message whose sender gave it one, also a number: the same message has the same id whenever it comes."""
+    """Our id of a message whose sender gave it one, a text or a number: the same message has the same id again."""
     if isinstance(sent, int) and not isinstance(sent, bool):
         sent = str(sent)
     return fingerprint(protocol, sent) if isinstance(sent, str) and sent.strip() else None

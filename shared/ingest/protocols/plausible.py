@@ -3,6 +3,7 @@
 As its documentation says: `n` and `u` are needed; no ids, so nothing can be told to be a repeat.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,7 @@ LONG_NAMES = {
     "u": ("url",),
     "d": ("domain",),
     "r": ("referrer",),
+    "h": ("hashMode", "hash_mode"),
     "p": ("props", "m", "meta"),
     "$": ("revenue",),
 }
@@ -102,6 +104,8 @@ def _domains_of(domain: Any, address: Any) -> tuple[str, ...]:
 def _event_of(name: str, address: str, raw: Mapping[str, Any], depth: int, limits: LimitSettings) -> TrackEvent:
     event_id = random_uuid()
     referrer = referrer_of(_read(raw, "r"))
+    if _read(raw, "h") in (1, "1", "true"):
+        address = _with_route(address)
     page = page_of(address, limits.page_characters)
     if name == "pageview":
         return make_page_view(event_id, address, limits, referrer=referrer)
@@ -116,6 +120,19 @@ def _event_of(name: str, address: str, raw: Mapping[str, Any], depth: int, limit
     named = text_of(name, limits.name_characters) or name
     campaign = {key: value for key, value in campaign_of(address).items() if key not in props}
     return make_named(event_id, named, {**props, **campaign}, limits, page=page, referrer=referrer, **money)
+
+
+def _with_route(address: str) -> str:
+    """The address of a page that is routed by its fragment: `/app#/intro` is the page `/app/intro`.
+
+    Only a fragment that is a path counts; any other may hold what nobody may keep.
+    """
+    before, _, fragment = address.partition("#")
+    route = fragment.removeprefix("!")
+    if not route.startswith("/"):
+        return address
+    page, mark, query = before.partition("?")
+    return page.rstrip("/") + re.split("[?#]", route, maxsplit=1)[0] + mark + query
 
 
 def _props_of(sent: Any, depth: int) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Reading foreign formats: times, money, campaigns and names, and nothing but `InvalidInput` for whatever is sent."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from shared.config import LimitSettings, load_settings
 from shared.errors import InvalidInput
 from shared.event_catalogue import CATALOGUE, DECLARED, Catalogue
-from shared.ingest.event_fields import TrackEvent, find_problem
+from shared.ingest.event_fields import TrackEvent, clean_page, find_problem
 from shared.ingest.protocols import alertmanager, openpanel, plausible, posthog, segment, umami
 from shared.ingest.protocols.foreign import (
     Parsed,
@@ -132,6 +133,30 @@ def test_a_foreign_name_may_mean_one_of_ours() -> None:
     assert (step.sequence, step.step, step.steps, step.done) == ("start", 2, 3, False)
     paid = make_named("e" * 8, "paid by ada@example.com", {}, LIMITS, value_cents=5)
     assert (paid.name, paid.goal) == ("conversion", "paid by [e-mail removed]")
+
+
+@pytest.mark.parametrize(
+    ("address", "hash_mode", "page"),
+    [
+        ("https://d.example/#/intro?token=x", 1, "/intro"),
+        ("https://d.example/app/?utm_source=news#!/intro/a#b", 1, "/app/intro/a"),
+        ("https://d.example/app#/intro", 0, "/app"),
+        ("https://d.example/app#access_token=x", 1, "/app"),
+        ("https://d.example/app", True, "/app"),
+    ],
+)
+def test_a_page_routed_by_its_fragment_has_a_path_of_its_own(address: str, hash_mode: Any, page: str) -> None:
+    body = json.dumps({"n": "pageview", "u": address, "d": "d.example", "h": hash_mode}).encode()
+    event = plausible.parse(body, 16, LIMITS).event
+    assert clean_page(event.page, 1000) == page
+    assert event.props == ({"source": "news"} if "utm" in address else {})
+
+
+def test_a_name_of_120_characters_is_kept_whole() -> None:
+    body = json.dumps({"n": "n" * 120, "u": "https://d.example/", "d": "d.example"}).encode()
+    event = plausible.parse(body, 16, LIMITS).event
+    assert event.name == "n" * 120
+    assert find_problem(event, LIMITS) is None
 
 
 @pytest.mark.parametrize("name", sorted(CATALOGUE))
