@@ -128,13 +128,13 @@ RUNNING: dict[str, TableRule] = {
         },
     ),
     "imported_day": TableRule(
-        "days whose counters came from another product",
+        "days that came from another product",
         "rollup_days",
         {
             "site": kept("key of the site"),
             "local_day": kept("a day"),
             "source": kept("the other product"),
-            "part": kept("which of its files"),
+            "part": kept("which of its files, or that it came as rows of events"),
             "imported_at": kept("a time"),
         },
     ),

@@ -39,8 +39,10 @@ class Element:
 
     @property
     def label(self) -> str:
-        """Its name in the store and on the Health page."""
-        return f"{self.page} {self.kind} “{self.name}” {self.selector}".rstrip()[:NAME_CHARACTERS]
+        """Its name in the store and on the Health page; of a page why it counts as missed."""
+        if self.kind == "page":
+            return f"{self.page} {self.reason}"[:NAME_CHARACTERS]
+        return f"{self.page} {self.kind} “{self.name}” {self.selector}"[:NAME_CHARACTERS]
 
 
 @dataclass(frozen=True)
