@@ -33,7 +33,7 @@ NO_BEACONS = "navigator.sendBeacon = () => false"
 
 
 async def test_first_beacon_waits_five_seconds(browser_page_factory: PageFactory, site: RecordingSite) -> None:
-    site.pages["/page"] = make_page(ARTICLE)
+    site.pages["/page"] = make_page(ARTICLE).replace("<title>", "<title>" + "A title of many words " * 20)
     page = await browser_page_factory()
     log = requests_of(page)
     await visit(page, site, "/page")
@@ -56,9 +56,9 @@ async def test_first_press_sends_the_view_alone(browser_page_factory: PageFactor
     assert site.sizes[0] <= 300
 
 
-@pytest.mark.parametrize(("clicks", "most"), [(0, 1024), (1, 1280)])
+@pytest.mark.parametrize("clicks", [0, 1])
 async def test_typical_visit_is_two_beacons_of_a_kilobyte(
-    browser_page_factory: PageFactory, site: RecordingSite, clicks: int, most: int
+    browser_page_factory: PageFactory, site: RecordingSite, clicks: int
 ) -> None:
     site.pages["/guides/getting-started"] = make_page(ARTICLE + '<a href="#end" id="next">Next</a>')
     page = await browser_page_factory(viewport={"width": 412, "height": 823})
@@ -70,7 +70,7 @@ async def test_typical_visit_is_two_beacons_of_a_kilobyte(
     await page.wait_for_timeout(300)
     await leave_and_hear(page, site)
     assert len(site.beacons) <= 2
-    assert sum(site.sizes) <= most
+    assert sum(site.sizes) <= 1024
     assert {"page_view", "engagement", "web_vital"} <= {event["name"] for event in site.events}
     assert len(site.named("click")) == clicks
 

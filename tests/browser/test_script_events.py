@@ -74,6 +74,24 @@ async def test_click_has_a_place_and_an_element_that_stays(
     assert "marked" not in site.named("click")[0]
 
 
+async def test_click_that_a_router_follows_at_once_belongs_to_the_page_it_left(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    site.policy = INLINE
+    router = (
+        "<script>addEventListener('click', (event) => { event.preventDefault();"
+        " history.pushState({}, '', event.target.pathname); }, true)</script>"
+    )
+    site.pages["/page"] = make_page('<a href="/second" id="link">Second</a>', head=router)
+    page = await browser_page_factory()
+    await visit(page, site, "/page")
+    await page.click("#link")
+    await page.wait_for_timeout(300)
+    await leave_and_hear(page, site, times=2)
+    assert [event["page"] for event in site.named("click")] == ["/page"]
+    assert [event["page"] for event in site.named("page_view")] == ["/page", "/second"]
+
+
 async def test_right_to_left_and_zoomed_page_count_from_the_left(
     browser_page_factory: PageFactory, site: RecordingSite
 ) -> None:

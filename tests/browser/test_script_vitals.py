@@ -58,6 +58,32 @@ async def test_calm_page_has_no_shift_and_no_slow_press(browser_page_factory: Pa
     assert "INP" not in vitals_of(site)
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(("presses", "blamed"), [(20, "#worst"), (60, "#second")])
+async def test_of_fifty_presses_the_worst_is_left_out(
+    browser_page_factory: PageFactory, site: RecordingSite, presses: int, blamed: str
+) -> None:
+    site.policy = OPEN
+    busy = "const until = performance.now() + {}; while (performance.now() < until);"
+    site.pages["/page"] = make_page(
+        f'<button id="worst" onclick="{busy.format(600)}">1</button><button id="second" onclick="{busy.format(250)}">2'
+        '</button><button id="quick">3</button>'
+    )
+    page = await browser_page_factory()
+    await visit(page, site, "/page")
+    await page.evaluate("1")
+    for name in ("#worst", "#second"):
+        await page.click(name)
+        await painted(page)
+    for _ in range(presses - 2):
+        await page.click("#quick")
+    await page.wait_for_function(f"performance.interactionCount >= {presses}")
+    await painted(page)
+    await leave_and_hear(page, site)
+    assert vitals_of(site)["INP"]["element"] == blamed
+    assert vitals_of(site)["INP"]["value"] >= (600 if blamed == "#worst" else 250)
+
+
 async def test_next_view_in_the_page_has_its_own_shifts_and_presses(
     browser_page_factory: PageFactory, site: RecordingSite
 ) -> None:

@@ -37,6 +37,21 @@ async def test_plain_visit_never_asks_for_the_widget(browser_page_factory: PageF
     assert [path for path in paths if "widget" in path] == ["/widget.js"]
 
 
+async def test_readers_who_did_not_agree_never_fetch_it(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+    site.pages["/page"] = question_page(VOTE, 'data-prompts data-prompt-delay="1"')
+    page = await browser_page_factory(**DESK)
+    paths = fetched_by(page)
+    await page.goto(site.address + "/page")
+    await page.wait_for_timeout(500)
+    assert [path for path in paths if "widget" in path] == []
+    await page.evaluate(AGREE)
+    await page.wait_for_function("localStorage['warroom.id']")
+    paths.clear()
+    await page.reload()
+    await page.wait_for_function("window.warroomWidget")
+    assert [path for path in paths if "widget" in path] == ["/widget.js"]
+
+
 async def test_strictest_policy_lets_everything_work(browser_page_factory: PageFactory, site: RecordingSite) -> None:
     """No inline style, no inline script, trusted types required and none allowed."""
     site.policy = STRICTEST
