@@ -49,7 +49,7 @@ async def test_parts_run_while_we_lead_and_stop_with_us(store: Store, clock: Man
         finally:
             stopped.set()
 
-    leadership = Leadership(store, clock, 0.3)
+    leadership = Leadership(store, clock, 30)
     task = asyncio.create_task(leadership.run([("part", part)]))
     await asyncio.wait_for(started.wait(), 10)
     assert leadership.is_leader()
