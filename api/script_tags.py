@@ -9,12 +9,13 @@ from shared.config import ScriptSettings, Settings, SiteSettings
 
 @dataclass(frozen=True)
 class SiteTags:
-    """`plain` always gets the newest script; `pinned` gets exactly this one, or none."""
+    """`plain` always gets the newest script; `pinned` gets exactly this one. `extras` is the second line for each."""
 
     site: str
     plain: str
     pinned: str
     extras: str
+    pinned_extras: str
 
 
 @dataclass(frozen=True)
@@ -41,6 +42,7 @@ def tags_of(site: SiteSettings, settings: Settings) -> SiteTags:
         plain=_tag({"src": newest, **attributes}),
         pinned=_tag(_pinned(files[CORE], settings.base_url, script) | attributes),
         extras=_tag({"src": extras}),
+        pinned_extras=_tag(_pinned(files[EXTRAS], settings.base_url, script)),
     )
 
 

@@ -8,15 +8,20 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.script_files import read_earlier, script_files
+from shared.config import ScriptSettings
+
 ROOT = Path(__file__).parents[2]
 BUILD = ROOT / "api" / "web" / "script"
 STATIC = ROOT / "api" / "web" / "static"
 INFLATE = "process.stdout.write(zlib.brotliDecompressSync(fs.readFileSync(process.argv[1])))"
+SCRIPT = ScriptSettings(path="/_warroom", name="warroom", intake="track")
 BUDGETS = {  # bytes: gzip, brotli
     "warroom.js": (2400, 2100),
     "warroom-lite.js": (2400, 1100),
@@ -55,13 +60,45 @@ def test_files_keep_their_budgets(name: str) -> None:
     assert (STATIC / f"{name}.br").stat().st_size <= most_brotli
 
 
+def test_files_are_those_of_this_version() -> None:
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["version"]
+    built = (BUILD / "version").read_text(encoding="utf-8").strip()
+    assert built == version, "run `npm run build` in api/web/script: it keeps the files of the version before"
+
+
 @pytest.mark.slow
-def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_a_page_that_is_pinned_to_the_last_version_goes_on_working(tmp_path: Path) -> None:
+    node = node_with_tools()
+    copied, before = tmp_path / "api" / "web", script_files()
+    shutil.copytree(BUILD, copied / "script", symlinks=True, ignore=shutil.ignore_patterns("node_modules"))
+    (copied / "script" / "node_modules").symlink_to(BUILD / "node_modules")
+    shutil.copytree(STATIC, copied / "static")
+    (tmp_path / "pyproject.toml").write_text('[project]\nversion = "99.0.0"\n')
+    entry = copied / "script" / "src" / "warroom.js"
+    entry.write_text(entry.read_text() + "\nwindow.newer = 1;\n")
+    for _ in range(2):  # the second build of a version keeps nothing more
+        subprocess.run([node, "build.mjs"], cwd=copied / "script", check=True, capture_output=True, timeout=50)
+    assert (copied / "static" / "warroom.js").read_bytes() != before["warroom.js"].bodies["identity"]
+    earlier = read_earlier(copied / "static" / "earlier")
+    assert {name for name, _ in earlier} == {"warroom.js", "warroom-lite.js", "warroom-extras.js"}
+    for (name, hash_of_it), kept in earlier.items():
+        assert (kept.bodies, kept.integrity) == (before[name].bodies, before[name].integrity)
+        served = before[name].hashed_path(SCRIPT).rpartition("/")[2]
+        assert hash_of_it in served
+
+
+def node_with_tools() -> str:
     node = shutil.which("node")
     if node is None or not (BUILD / "node_modules").exists():
         if os.environ.get("CI"):
             pytest.fail("the build tools are not installed: npm ci --prefix api/web/script")
         pytest.skip("the build tools are not installed: npm ci --prefix api/web/script")
+    return node
+
+
+@pytest.mark.slow
+def test_building_again_gives_the_same_bytes(tmp_path: Path) -> None:
+    node = node_with_tools()
     subprocess.run([node, "build.mjs", str(tmp_path)], cwd=BUILD, check=True, capture_output=True, timeout=50)
     built = {path.name for path in tmp_path.iterdir()} - {"manifest.json"}
     assert built

@@ -3,11 +3,12 @@
 import base64
 import gzip
 import hashlib
+from pathlib import Path
 
 import pytest
 
 from api.routes.script import choose_encoding
-from api.script_files import BUILT, script_files
+from api.script_files import BUILT, find_script_file, read_earlier, script_files
 from shared.config import ScriptSettings
 from tests.api.running_api import RunningApi
 from tests.shared.ingest.track import make_event
@@ -53,6 +54,21 @@ async def test_other_addresses_are_kept_for_a_day(api: RunningApi, path: str) ->
     assert "Content-Encoding" not in plain.headers
     assert plain.headers["ETag"] != answer.headers["ETag"]
     assert plain.body == script_files()["warroom.js"].bodies["identity"]
+
+
+def test_the_hash_of_an_earlier_version_finds_its_file(tmp_path: Path) -> None:
+    body = b"earlier"
+    old = hashlib.sha256(body).hexdigest()[:10]
+    for ending in ("", ".gz", ".br"):
+        (tmp_path / f"warroom-lite.{old}.js{ending}").write_bytes(body)
+    earlier, script = read_earlier(tmp_path), ScriptSettings(path="/_d", name="docs", intake="t")
+    found = find_script_file(f"docs-lite.{old}.js", script, earlier)
+    assert found is not None
+    assert (found[0].bodies["identity"], found[1]) == (body, True)
+    for served in (f"docs.{old}.js", "docs-lite.0123456789.js"):  # of no version: today's, for a day
+        today = find_script_file(served, script, earlier)
+        assert today is not None
+        assert (today[0] in script_files().values(), today[1]) == (True, False)
 
 
 @pytest.mark.parametrize("path", ["/_warroom/other.js", "/_warroom/warroom.012.js", "/_warroom/", "/_warroom/demo.css"])

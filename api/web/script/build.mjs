@@ -1,8 +1,9 @@
 // Builds the files that docs pages load from src/ into ../static (or the folder given as argument):
 // bundled by esbuild, minified by terser, and compressed beforehand. The same sources give the same bytes.
-// manifest.json says what was built from what; tests/api/test_script_build.py compares.
+// manifest.json says what was built from what; tests/api/test_script_build.py compares. The first build of a new version
+// keeps the files of the one before in ../static/earlier, under their hashes: pages may be pinned to them.
 import { createHash } from "node:crypto";
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
@@ -20,9 +21,15 @@ const SCRIPTS = [
 ];
 const STYLES = [{ name: "widget.css", source: "widget.css" }];
 
-const out = process.argv[2] || join(HERE, "..", "static");
+const STATIC = join(HERE, "..", "static");
+const EARLIER = join(STATIC, "earlier");
+const HASH_CHARACTERS = 10; // as in api/script_files.py
+
+const out = process.argv[2] || STATIC;
+const [, version] = /^version = "(.+)"$/m.exec(readFileSync(join(HERE, "..", "..", "..", "pyproject.toml"), "utf8"));
 const manifest = { sources: {}, files: {} };
 mkdirSync(out, { recursive: true });
+if (out === STATIC && readFileSync(join(HERE, "version"), "utf8").trim() !== version) keepEarlier();
 for (const name of readdirSync(SOURCES).sort()) manifest.sources[name] = sha256(readFileSync(join(SOURCES, name)));
 for (const script of SCRIPTS) lay(script.name, await buildScript(script));
 for (const style of STYLES) lay(style.name, await buildStyle(style));
@@ -63,6 +70,16 @@ function lay(name, text) {
   writeFileSync(join(out, `${name}.br`), brotli);
   writeFileSync(join(out, `${name}.gz`), gzip);
   manifest.files[name] = { sha256: sha256(body), bytes: body.length, gzip: gzip.length, brotli: brotli.length, brotli_sha256: sha256(brotli) };
+}
+
+// What tags can be pinned to: the scripts that pages name.
+function keepEarlier() {
+  const { files } = JSON.parse(readFileSync(join(HERE, "manifest.json"), "utf8"));
+  mkdirSync(EARLIER, { recursive: true });
+  for (const name of Object.keys(files).filter((file) => /^warroom.*\.js$/.test(file)))
+    for (const ending of ["", ".br", ".gz"])
+      copyFileSync(join(STATIC, name + ending), join(EARLIER, name.replace(".js", `.${files[name].sha256.slice(0, HASH_CHARACTERS)}.js`) + ending));
+  writeFileSync(join(HERE, "version"), `${version}\n`);
 }
 
 function sha256(bytes) {
