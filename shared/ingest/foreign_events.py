@@ -15,6 +15,7 @@ from shared.ingest.events import EventIntake, Sender
 from shared.ingest.identities import keep_traits
 from shared.ingest.intake_meter import INSTALLATION, IntakeMeter
 from shared.ingest.protocols.foreign import Parsed
+from shared.ingest.track_body import count_cut
 from shared.store.database import Store
 
 USERS_AT_ONCE = 100  # far below what may wait for the writer
@@ -84,7 +85,8 @@ class ForeignIntake:
             self._check_limit(site, sender.key, parsed)
         for reason, count in parsed.left_out.items():
             self._leave_out(site.key, reason, count)
-        self._meter.ignore_fields(site.key, sum(said.ignored for said in parsed.events))
+        cut = count_cut([said.event for said in parsed.events], self._settings.limits)
+        self._meter.ignore_fields(site.key, cut + sum(said.ignored for said in parsed.events))
         groups: dict[str | None, list[TrackEvent]] = defaultdict(list)
         for said in parsed.events:
             groups[said.user if sender.key is not None else None].append(said.event)

@@ -106,7 +106,7 @@ def _read_at_once(body: bytes, settings: Settings) -> Batch | None:
     for event in events:
         if event.props and not all(map(_is_ordinary, event.props.values())):
             return None
-    cut = _count_cut(events, settings.limits) if len(body) > settings.limits.string_characters else 0
+    cut = count_cut(events, settings.limits) if len(body) > settings.limits.string_characters else 0
     return Batch(sent.site, events, about, is_flat=is_flat, cut_texts=cut)
 
 
@@ -150,11 +150,11 @@ def _read_strictly(body: bytes, settings: Settings) -> Batch:
     common = {key: raw[key] for key in ("view", "page") if is_batch and raw.get(key) is not None}
     filled = [_with_common(event, common) for event in events]
     read = [read_event(event) for event in filled]
-    cut = _count_cut([event for event in read if isinstance(event, TrackEvent)], settings.limits)
+    cut = count_cut([event for event in read if isinstance(event, TrackEvent)], settings.limits)
     return Batch(raw["site"], read, about, unknown, not is_batch, cut)
 
 
-def _count_cut(events: Sequence[TrackEvent], limits: LimitSettings) -> int:
+def count_cut(events: Sequence[TrackEvent], limits: LimitSettings) -> int:
     """How many texts of events are longer than what will be kept of them."""
     texts, found = limits.string_characters, 0
     for event in events:

@@ -2,6 +2,7 @@
 
 import base64
 from collections import Counter
+from typing import Any
 
 from sqlmodel import select
 
@@ -10,7 +11,7 @@ from shared.store.models import Event, Rollup
 from tests.api.running_api import RunningApi
 from tests.shared.ingest.track import make_event
 
-UMAMI = {"type": "event", "payload": {"website": "docs", "hostname": "docs.example", "url": "/a"}}
+UMAMI: dict[str, Any] = {"type": "event", "payload": {"website": "docs", "hostname": "docs.example", "url": "/a"}}
 PLAUSIBLE = {"n": "pageview", "u": "https://docs.example/a", "d": "docs.example"}
 OPENPANEL = {"type": "track", "payload": {"name": "signed_up", "properties": {"plan": "pro"}}}
 TOO_LARGE = ("/track", "/api/event", "/api/send", "/api/batch")
@@ -78,7 +79,8 @@ async def test_properties_that_were_not_taken_as_sent_are_counted(api: RunningAp
 
 async def test_alerts_of_other_systems_are_accounted_for(api: RunningApi, runtime: Runtime) -> None:
     key = await api.make_key("alerts:write")
-    good, bad = {"labels": {"alertname": "A"}}, {"labels": {}}
+    good: dict[str, Any] = {"labels": {"alertname": "A"}}
+    bad: dict[str, Any] = {"labels": {}}
     for body, status in (
         ([good, bad], 400), ([good], 200), ([good] * 501, 413), ("{", 400), ("[]", 200), ("x" * 500_001, 413)
     ):  # fmt: skip
@@ -155,3 +157,15 @@ async def test_texts_that_are_cut_are_counted(api: RunningApi) -> None:
     )  # all of its path is kept
     found = await counted(api)
     assert (found["docs", "ignored_field", ""], found["docs", "stored", ""]) == (2, 4)
+    await api.ask("POST", "/api/send", {**UMAMI, "payload": {**UMAMI["payload"], "title": long}})
+    await api.ask(
+        "POST",
+        "/track",
+        {
+            "type": "track",
+            "payload": {"name": "screen_view", "properties": {"__path": "https://docs.example/a", "__title": long}},
+        },
+        {"openpanel-client-id": "docs"},
+    )
+    found = await counted(api)
+    assert (found["docs", "ignored_field", ""], found["docs", "stored", ""]) == (4, 6)

@@ -103,6 +103,11 @@ def first_text(values: Mapping[str, Any], keys: Iterable[str], most: int) -> str
     return None
 
 
+def title_characters(limits: LimitSettings) -> int:
+    """How much of a title is read: more than is kept of it, so that it is seen that it was cut."""
+    return 2 * limits.string_characters
+
+
 def user_of(*values: Any) -> str | None:
     """The first of the sender's ids that is one; a number counts as its digits."""
     for value in values:

@@ -27,6 +27,7 @@ from shared.ingest.protocols.foreign import (
     page_of,
     referrer_of,
     text_of,
+    title_characters,
     traits_of,
     user_of,
     whole_number,
@@ -91,7 +92,7 @@ def _make_event(
     event_id, page = random_uuid(), page_of(address, limits.page_characters)
     referrer = referrer_of(values.get("__referrer"))
     if name == "screen_view":
-        title = text_of(values.get("__title"), limits.string_characters)
+        title = text_of(values.get("__title"), title_characters(limits))
         return make_page_view(event_id, address or "/", limits, at=at, title=title, referrer=referrer)
     if name == "link_out":
         return TrackEvent(id=event_id, name=OUTBOUND_CLICK, at=at, page=page, target=host_of(values.get("href")))

@@ -29,6 +29,7 @@ from shared.ingest.protocols.foreign import (
     referrer_of,
     skew_of,
     text_of,
+    title_characters,
     traits_of,
     user_of,
 )
@@ -94,7 +95,7 @@ def _make_event(
     address = first_text(values, ("$current_url", "$pathname"), 4000)
     page = page_of(address, limits.page_characters)
     if name == "$pageview":
-        title = first_text(values, ("title", "$title"), limits.string_characters)
+        title = first_text(values, ("title", "$title"), title_characters(limits))
         referrer = referrer_of(values.get("$referrer"))
         return make_page_view(event_id, address or "/", limits, at=at, title=title, referrer=referrer)
     if name == "$pageleave":

@@ -29,6 +29,7 @@ from shared.ingest.protocols.foreign import (
     referrer_of,
     skew_of,
     text_of,
+    title_characters,
     traits_of,
     user_of,
 )
@@ -138,7 +139,7 @@ def _make_page(
     event_id: str, message: Mapping[str, Any], values: Mapping[str, Any], at: int | None, limits: LimitSettings
 ) -> TrackEvent | None:
     address = first_text(values, ("url", "path"), 4000) or _context_page(message)
-    title = first_text(values, ("title",), limits.string_characters) or text_of(message.get("name"), 500)
+    title = first_text(values, ("title",), title_characters(limits)) or text_of(message.get("name"), 500)
     if address is None and title is None:
         return None
     props = clean_props(values, limits, PAGE_FIELDS)

@@ -23,6 +23,7 @@ from shared.ingest.protocols.foreign import (
     page_of,
     referrer_of,
     text_of,
+    title_characters,
     traits_of,
     user_of,
 )
@@ -106,7 +107,7 @@ def _parse_payload(kind: str, payload: Mapping[str, Any], limits: LimitSettings)
 def _make_event(payload: Mapping[str, Any], at: int | None, limits: LimitSettings) -> TrackEvent:
     address = first_text(payload, ("url",), 4000)
     referrer = referrer_of(payload.get("referrer"))
-    title = text_of(payload.get("title"), limits.string_characters)
+    title = text_of(payload.get("title"), title_characters(limits))
     name = text_of(payload.get("name"), limits.name_characters)
     event_id = random_uuid()
     if name is None:
