@@ -56,9 +56,9 @@ async def test_what_proxies_append_changes_no_reader(api: RunningApi, address: s
 
 
 async def test_without_the_key_no_forwarded_reader_is_believed(api: RunningApi) -> None:
-    for address in ("203.0.113.9", "203.0.113.10"):
+    for address, words in (("203.0.113.9", "good"), ("203.0.113.10", "better")):
         await api.track(make_event(), headers={**reader(address, FIREFOX), "User-Agent": BROWSER})
-        assert (await say(api, {**reader(address, FIREFOX), "User-Agent": BROWSER}, text=address)).status == 201
+        assert (await say(api, {**reader(address, FIREFOX), "User-Agent": BROWSER}, text=words)).status == 201
     assert len({event.visitor for event in await api.events()}) == 1
     assert len({row.visitor for row in await told(api)}) == 1
     assert (await api.events())[0].visitor == (await told(api))[0].visitor
