@@ -29,7 +29,7 @@ async def last_row(warroom: WarroomProcess) -> int:
 
 # Script, what it stores; run twice, through a front that refuses once and loses one answer.
 CLIENTS = {
-    "segment_python.py": {"Release Published": 1, "conversion": 1, "page_view": 1},
+    "segment_python.py": {"Release Published": 1, "conversion": 1, "Odd Values": 1, "page_view": 1},
     "segment_node.mjs": {"Release Published": 1, "page_view": 1},
     "posthog_python.py": {"deploy": 1, "exposure": 1},
     "posthog_node.mjs": {"deploy": 1, "page_view": 1},
