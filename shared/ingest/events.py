@@ -307,7 +307,7 @@ class EventIntake:
             owned = [{**row, "person_id": person_id, "visitor": visitor} for row in rows]
             return await store_alone(session, site.key, owned)
 
-        return await self._store.writer.run(unit)
+        return await self._store.writer.run(unit, brief=True)
 
 
 def _has_earlier(events: Sequence[TrackEvent], moment: datetime) -> bool:

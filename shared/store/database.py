@@ -17,7 +17,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, create_async_engin
 from shared.config import Settings
 from shared.errors import CannotStore, StartRefused
 from shared.store import dialect
-from shared.store.event_tables.statements import STATEMENTS
 from shared.store.postgres_writer import PostgresWriter
 from shared.store.sqlite_writer import SqliteWriter, WritingConnection
 from shared.store.writer import ERASED, Writer
@@ -127,12 +126,8 @@ def open_engines(settings: Settings, connection: WritingConnection | None = None
     """
     if settings.uses_sqlite:
         url = f"sqlite+aiosqlite:///{settings.store.data_dir / DATABASE_FILE}"
-        shared = {
-            "factory": (connection or WritingConnection()).open,
-            "check_same_thread": False,
-            "cached_statements": STATEMENTS,
-        }
-        writing = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True, connect_args=shared)
+        creator = (connection or WritingConnection(settings.store.data_dir / DATABASE_FILE)).connect
+        writing = create_async_engine(url, pool_size=1, max_overflow=0, hide_parameters=True, async_creator=creator)
         reading = create_async_engine(url, pool_size=4, max_overflow=4, hide_parameters=True)
         dialect.prepare_sqlite(writing, writes=True)
         dialect.prepare_sqlite(reading, writes=False)
@@ -157,7 +152,7 @@ def open_engines(settings: Settings, connection: WritingConnection | None = None
 
 def open_store(settings: Settings, lock: IO[str] | None = None) -> Store:
     """The store of this process. On SQLite `lock` is the one from `own_data_dir`."""
-    connection = WritingConnection()
+    connection = WritingConnection(settings.store.data_dir / DATABASE_FILE)
     writing, reading = open_engines(settings, connection)
     writer: Writer
     if settings.uses_sqlite:

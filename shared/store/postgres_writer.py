@@ -38,7 +38,7 @@ class PostgresWriter(Announcer):
 
     steps_know_until: int | None = None  # replicas change rows too
 
-    async def run(self, unit: Unit[Result]) -> Result:
+    async def run(self, unit: Unit[Result], *, brief: bool = False) -> Result:
         return await self._counted(lambda: self._run_with_retries(unit))
 
     async def run_steps(self, make: Callable[[], Steps[Result]]) -> Result:

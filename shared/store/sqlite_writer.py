@@ -1,9 +1,10 @@
 """Group commit on the one connection that writes a SQLite file.
 
-Units and steps wait in two queues and are committed in turn. A batch of units runs in a session. A batch of steps runs
-its statements where it is, on the loop, and only its COMMIT, which waits for the disk, goes to a thread: Python in two
-threads on two cores costs more than these statements do. Where they are slow (a cold disk), or another program is
-writing, all of the batch runs in the thread. There is one connection, and never two batches at once.
+Units and steps wait in two queues and are committed in turn. A batch of units runs in a session. A batch of steps, and
+a unit that says it is brief, runs its statements where it is, on the loop, and only the COMMIT, which waits for the
+disk, goes to a thread: Python in two threads on two cores costs more than these statements do. Where they are slow (a
+cold disk), or another program is writing, all of it runs in the thread. There is one connection, and never two batches
+at once.
 """
 
 import asyncio
@@ -11,19 +12,21 @@ import logging
 import sqlite3
 import threading
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from queue import SimpleQueue
 from typing import Any, TypeVar
 
+import aiosqlite
 from sqlalchemy.exc import DatabaseError, OperationalError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession
 
 from shared.errors import CannotStore
 from shared.store.dialect import begin_at_once
 from shared.store.event_tables import Steps
-from shared.store.event_tables.statements import run_on_connection
+from shared.store.event_tables.statements import STATEMENTS, run_on_connection
 from shared.store.writer import Announcer, Unit
 
 logger = logging.getLogger(__name__)
@@ -41,13 +44,41 @@ PATIENCE_SECONDS = 0.01  # so long may units that wait together keep steps waiti
 class WritingConnection:
     """The connection of the writing engine, as its pool opened it last."""
 
-    def __init__(self) -> None:
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._driver: _Driver | None = None
         self.current: sqlite3.Connection | None = None
 
-    def open(self, *arguments: Any, **options: Any) -> sqlite3.Connection:
-        """The `factory` of `sqlite3.connect`."""
-        self.current = sqlite3.Connection(*arguments, **options)
+    def connect(self) -> aiosqlite.Connection:
+        """The `async_creator` of the engine."""
+        self._driver = _Driver(self._open, iter_chunk_size=64)
+        self._driver._thread.daemon = True  # as the dialect does for its own
+        return self._driver
+
+    def _open(self) -> sqlite3.Connection:
+        self.current = sqlite3.connect(self._path, check_same_thread=False, cached_statements=STATEMENTS)
         return self.current
+
+    @contextmanager
+    def statements_here(self, *, wanted: bool) -> Iterator[None]:
+        """Inside, the session's statements run where they are called, if wanted: a hop to the thread and back waits
+        for a turn of the loop, which under load takes longer than a few statements do."""
+        if self._driver is not None:
+            self._driver.runs_here = wanted
+        try:
+            yield
+        finally:
+            if self._driver is not None:
+                self._driver.runs_here = False
+
+
+class _Driver(aiosqlite.Connection):
+    runs_here = False
+
+    async def _execute(self, fn: Any, *arguments: Any, **options: Any) -> Any:
+        if self.runs_here:
+            return fn(*arguments, **options)
+        return await super()._execute(fn, *arguments, **options)  # type: ignore[no-untyped-call]
 
 
 @dataclass
@@ -56,6 +87,7 @@ class _Waiting:
 
     done: asyncio.Future[Any]
     unit: Unit[Any] | None = None
+    is_brief: bool = False
     make: Callable[[], Steps[Any]] | None = None
     alone: Callable[[sqlite3.Connection], Any] | None = None
     result: Any = None
@@ -88,8 +120,8 @@ class SqliteWriter(Announcer):
         self._slow_until = 0.0  # by the loop's clock
         self._task = asyncio.create_task(self._commit_batches(), name="store writer")
 
-    async def run(self, unit: Unit[Result]) -> Result:
-        result: Result = await self._take_in(_Waiting(_future(), unit=unit))
+    async def run(self, unit: Unit[Result], *, brief: bool = False) -> Result:
+        result: Result = await self._take_in(_Waiting(_future(), unit=unit, is_brief=brief))
         return result
 
     async def run_steps(self, make: Callable[[], Steps[Result]]) -> Result:
@@ -169,16 +201,27 @@ class SqliteWriter(Announcer):
         started = loop.time()
         batch.append(units.popleft())
         async with AsyncSession(self._engine, expire_on_commit=False) as session, session.begin():
+            await session.connection()  # begins, perhaps after waiting for another program
             while True:
-                await _run_in_savepoint(session, batch[-1])
-                self._forget()
-                session.expunge_all()
+                await self._run_unit(session, batch[-1])
                 if not units or units[0].alone is not None or len(batch) >= self._batch_limit:
                     break
                 if self._steps and loop.time() - started > PATIENCE_SECONDS:
                     break
                 batch.append(units.popleft())
         return session
+
+    async def _run_unit(self, session: AsyncSession, waiting: _Waiting) -> None:
+        loop = asyncio.get_running_loop()
+        started = loop.time()
+        here = waiting.is_brief and started >= self._slow_until
+        with self._writing.statements_here(wanted=here):
+            await _run_in_savepoint(session, waiting)
+        if here and loop.time() - started > SLOW_SECONDS:
+            self._slow_until = loop.time() + SLOW_FOR_SECONDS
+        if not waiting.is_brief or waiting.error is not None:
+            self._forget()
+        session.expunge_all()
 
     async def _commit_steps(self, batch: list[_Waiting]) -> None:
         while self._steps and len(batch) < self._batch_limit:

@@ -52,8 +52,11 @@ class Writer(Protocol):
         """What `/readyz` judges by."""
         ...
 
-    async def run(self, unit: Unit[Result]) -> Result:
-        """The unit's result, once it is durable. Raises what the unit raised, or `CannotStore`."""
+    async def run(self, unit: Unit[Result], *, brief: bool = False) -> Result:
+        """The unit's result, once it is durable. Raises what the unit raised, or `CannotStore`.
+
+        `brief`: it has few statements, each finds its rows by an index, and it deletes none.
+        """
         ...
 
     async def run_steps(self, make: Callable[[], Steps[Result]]) -> Result:

@@ -107,7 +107,7 @@ class FeedbackIntake:
             visitor = await self._hasher.visitor(site.key, site.zone, sender.address, sender.user_agent or "", now)
             bucket = await self._hasher.address_bucket(sender.address, now)
         sent = _Sent(new, sender, site, prepared, visitor, bucket, now)
-        return await self.store.writer.run(lambda session: self._store_once(session, sent))
+        return await self.store.writer.run(lambda session: self._store_once(session, sent), brief=True)
 
     def _drop(self, site: str, reason: str) -> FeedbackOutcome:
         self._meter.drop_feedback(site, reason)

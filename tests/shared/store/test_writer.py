@@ -52,6 +52,38 @@ async def test_a_failing_unit_rolls_back_only_itself(store: Store) -> None:
     assert await stored_keys(store) == ["good"]
 
 
+async def test_a_brief_unit_is_stored_and_rolled_back_like_any_other(store: Store) -> None:
+    async def unit(session: AsyncSession, key: str) -> None:
+        session.add(make_value(key))
+        await session.flush()
+        if key == "bad":
+            raise ValueError("no")
+
+    units = [store.writer.run(lambda session, key=key: unit(session, key), brief=True) for key in ("a", "bad", "b")]  # type: ignore[misc]
+    results = await asyncio.gather(*units, return_exceptions=True)
+    assert [type(result) for result in results] == [type(None), ValueError, type(None)]
+    assert await stored_keys(store) == ["a", "b"]
+
+
+@pytest.mark.parametrize("brief", [True, False])
+async def test_only_a_brief_unit_of_sqlite_keeps_the_loop_for_itself(store: Store, brief: bool) -> None:
+    turns = 0
+
+    async def unit(session: AsyncSession) -> int:
+        asyncio.get_running_loop().call_soon(note_turn)
+        session.add(make_value("a"))
+        await session.flush()
+        return len((await session.execute(select(StateValue.key))).all()) * 100 + turns
+
+    def note_turn() -> None:
+        nonlocal turns
+        turns += 1
+
+    stays = brief and isinstance(store.writer, SqliteWriter)
+    assert await store.writer.run(unit, brief=brief) == (100 if stays else 101)
+    assert await stored_keys(store) == ["a"]
+
+
 async def test_a_second_row_under_a_unique_key_is_refused_quietly(store: Store) -> None:
     async def unit(session: AsyncSession) -> bool:
         return await insert_if_new(session, make_value("a"))
