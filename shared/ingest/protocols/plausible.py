@@ -115,8 +115,7 @@ def _event_of(name: str, address: str, raw: Mapping[str, Any], depth: int, limit
     props = _props_of(_read(raw, "p"), depth)
     if name in (OUTBOUND, DOWNLOAD):
         return _link_of(event_id, name, page, props, limits)
-    revenue = _read(raw, "$")
-    money = _money_of(revenue) if isinstance(revenue, Mapping) else {}
+    money = _money_of(_props_of(_read(raw, "$"), depth))
     named = text_of(name, limits.name_characters) or name
     campaign = {key: value for key, value in campaign_of(address).items() if key not in props}
     return make_named(event_id, named, {**props, **campaign}, limits, page=page, referrer=referrer, **money)

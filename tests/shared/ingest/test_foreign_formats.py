@@ -152,6 +152,13 @@ def test_a_page_routed_by_its_fragment_has_a_path_of_its_own(address: str, hash_
     assert event.props == ({"source": "news"} if "utm" in address else {})
 
 
+@pytest.mark.parametrize("revenue", [{"currency": "EUR", "amount": "3"}, '{"currency":"EUR","amount":3}'])
+def test_revenue_is_an_object_or_its_text(revenue: Any) -> None:
+    body = json.dumps({"n": "Buy", "u": "https://d.example/", "d": "d.example", "$": revenue}).encode()
+    found = plausible.parse(body, 16, LIMITS)
+    assert (found.event.goal, found.event.value_cents, found.event.currency, found.ignored) == ("Buy", 300, "EUR", 0)
+
+
 def test_a_name_of_120_characters_is_kept_whole() -> None:
     body = json.dumps({"n": "n" * 120, "u": "https://d.example/", "d": "d.example"}).encode()
     event = plausible.parse(body, 16, LIMITS).event
