@@ -38,6 +38,13 @@ export const record = (name, fields) => {
   }
 };
 
+// What is told while leaving happens when it arrives.
+export const recordAtEnd = (name, props) => {
+  const fields = { props };
+  record(name, fields);
+  fields.at = undefined;
+};
+
 export const noticeDepth = (share) => { depth = Math.max(depth, share); };
 
 // The widget adds person, zone and language after consent: every beacon carries them. Functions are not sent.
@@ -57,7 +64,7 @@ const flush = guard(() => {
 // What is left to say of a view: once, when it is left.
 const report = () => {
   if (engaged > LEAST_MS) {
-    record("engagement", { scroll_percent: 100 * depth + 0.5 | 0, engaged_ms: engaged | 0, ...(FULL && { props: { unsent } }) });
+    record("engagement", { scroll_percent: 100 * depth + 0.5 | 0, engaged_ms: engaged | 0, ...(FULL && unsent && { props: { unsent } }) });
   }
   engaged = 0;
   if (FULL) {

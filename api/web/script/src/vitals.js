@@ -1,6 +1,6 @@
 // LCP, INP, CLS, FCP and TTFB with the element to blame, told once in a view when it is left.
 // LCP, FCP and TTFB belong to the load (LCP also to a return from the back/forward cache), CLS and INP to the view.
-import { last, opening, record, view } from "./views.js";
+import { last, opening, recordAtEnd, view } from "./views.js";
 import { guard } from "./listening.js";
 import { selectorOf } from "./selector.js";
 import { doc } from "./tag.js";
@@ -65,7 +65,7 @@ export const reportVitals = () => {
     .slice(0, (performance.interactionCount - pressesBefore | 0) / 50 + 1).pop();
   for (const metric in vitals) {
     const [value, element] = vitals[metric] || [];
-    if (value != null) record("web_vital", { props: { metric, element: element && selectorOf(element), value: +Math.max(0, value).toPrecision(4) } });
+    if (value != null) recordAtEnd("web_vital", { metric, element: element && selectorOf(element), value: +Math.max(0, value).toPrecision(4) });
   }
   vitals = 0;
 };
