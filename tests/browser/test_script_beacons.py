@@ -150,6 +150,20 @@ async def test_dead_collector_throws_nothing_and_is_asked_once(
     assert not [problem for problem in problems_of(page) if "ERR_" not in problem]
 
 
+async def test_beacon_that_an_extension_blocks_is_not_tried_again(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    site.pages["/page"] = make_page()
+    page = await browser_page_factory()
+    log = requests_of(page)
+    await page.route("**/track", lambda route: route.abort("blockedbyclient"))
+    await visit(page, site, "/page")
+    await page.keyboard.press("Tab")
+    await page.wait_for_timeout(700)
+    assert len([request for request in log if "/track" in request.url]) == 1
+    assert not [problem for problem in problems_of(page) if "ERR_BLOCKED_BY_CLIENT" not in problem]
+
+
 async def test_slow_collector_holds_nothing_up(browser_page_factory: PageFactory, site: RecordingSite) -> None:
     site.may_answer.clear()
     site.pages["/page"] = make_page()

@@ -128,6 +128,29 @@ async def test_links_elsewhere_are_counted_with_every_button(
     assert problems_of(page) == []
 
 
+async def test_selecting_text_follows_no_link_and_reaches_no_goal(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    site.pages["/page"] = make_page(
+        '<p id="first">Words before.</p><p><a href="https://elsewhere.example/" data-warroom-goal="out">A link</a></p>'
+        '<p id="last">Words after the link.</p>'
+    )
+    page = await browser_page_factory()
+    await visit(page, site, "/page")
+    first, last = await page.locator("#first").bounding_box(), await page.locator("#last").bounding_box()
+    assert first is not None
+    assert last is not None
+    await page.mouse.move(first["x"] + 2, first["y"] + first["height"] / 2)
+    await page.mouse.down()
+    await page.mouse.move(last["x"] + 60, last["y"] + last["height"] / 2, steps=5)
+    await page.mouse.up()
+    assert "A link" in await page.evaluate("getSelection().toString()")
+    await page.wait_for_timeout(150)
+    await leave_and_hear(page, site)
+    assert site.named("outbound_click") == site.named("conversion") == []
+    assert problems_of(page) == []
+
+
 async def test_goal_and_variant_are_told_by_attribute(browser_page_factory: PageFactory, site: RecordingSite) -> None:
     site.policy = STYLED
     site.pages["/page"] = make_page(
