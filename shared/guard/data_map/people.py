@@ -135,7 +135,7 @@ PEOPLE: dict[str, TableRule] = {
         {
             "id": kept("random id of the entry"),
             "at": kept("when the person was erased"),
-            "subjects": kept("keyed hashes of the erased identities and users; without the installation's key they say nothing"),
+            "subjects": kept("keyed hashes of the erased identities and users; nothing without the key"),
         },
     ),
 }
