@@ -196,6 +196,23 @@ async def test_question_that_the_reader_walked_away_from_comes_along(
     assert list(await stored(page)) == ["warroom.id"]
 
 
+async def test_a_question_that_was_answered_elsewhere_is_closed_on_the_way_back(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    page = await browser_page_factory(**DESK)
+    await open_question(page, site)
+    await page.evaluate("window.isTheSame = true")
+    site.prompt, site.pages["/next"] = None, site.pages["/page"]
+    await page.goto(site.address + "/next")
+    await page.get_by_label("Very good").check()
+    await page.locator(".warroom-prompt").get_by_role("button", name="Send").click()
+    await expect(page.locator(".warroom-thanks")).to_be_visible()
+    await page.go_back(wait_until="commit")
+    assert await page.evaluate("window.isTheSame")  # out of the back/forward cache
+    await expect(page.locator(".warroom-prompt")).to_have_count(0)
+    assert (len(site.feedback), site.dismissals) == (1, [])
+
+
 async def be_handed_a_question_while_typing(page: Page, site: RecordingSite) -> None:
     """The reader begins to type while the server's answer is on its way."""
     site.policy, site.prompt = "", PROMPT

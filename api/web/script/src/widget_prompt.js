@@ -71,6 +71,9 @@ function listenTo(parts) {
   parts.later.addEventListener("click", later);
   parts.close.addEventListener("click", later);
   parts.never.addEventListener("click", () => put("never"));
+  addEventListener("pageshow", quietly(({ persisted }) => { // back on this page, after the answer on another one
+    if (persisted && !openPrompt()) close(parts);
+  }));
   form.addEventListener("input", quietly(() => {
     hideErrors(form);
     keepPrompt(prompt, fieldsOf(form));
