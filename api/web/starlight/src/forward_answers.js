@@ -33,7 +33,7 @@ export function backToPage(fields, url) {
 export function formPage(status, retryAfter, fields, url) {
   const html = `<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Not sent</title>
 <meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">
-<style>:root{color-scheme:light dark}body{font:1.125rem/1.6 system-ui;max-width:36rem;margin:4rem auto;padding:0 1rem}</style>
+<style>:root{color-scheme:light dark}body{font:1.125rem/1.6 system-ui;max-width:36rem;margin:4rem auto;padding:0 1rem}button{font:inherit;padding:.5rem 1rem}</style>
 </head><body><main><h1>Not sent</h1><p>${SENTENCES[status]}</p>
 ${fields ? sendAgain(fields, url) : '<p>Your browser’s “Back” leads to your words.</p>'}</main></body></html>`;
   const headers = { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': PAGE_POLICY, 'Cache-Control': 'no-store' };
