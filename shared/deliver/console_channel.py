@@ -1,7 +1,6 @@
 """The War Room on the console, for as long as no channel is connected.
 
-Where nobody reads the console it goes into a log that we can neither erase from nor purge: what people wrote is left
-out there.
+The console of a deployment is a log that we can neither erase from nor purge: what people wrote is left out there.
 """
 
 from dataclasses import replace
@@ -28,7 +27,8 @@ class ConsoleChannel:
     name = "console"
     destinations = frozenset({WAR_ROOM})
 
-    def __init__(self, settings: Settings, stream: TextIO) -> None:
+    def __init__(self, settings: Settings, stream: TextIO, *, is_log: bool = False) -> None:
+        self._is_log = is_log
         self._settings = settings
         self._texts = Texts(settings.texts)
         self._stream = stream
@@ -40,7 +40,7 @@ class ConsoleChannel:
         return Sent(self.name)
 
     def _describe(self, message: Message) -> Post:
-        told = message if self._stream.isatty() else _without_words(message)
+        told = _without_words(message) if self._is_log else message
         post = describe(told, self._settings, self._texts)
         return post if told is message else replace(post, lines=(*post.lines, WORDS_ELSEWHERE))
 

@@ -39,7 +39,7 @@ def launch(
         check_alert_rules(settings)
         os.umask(0o077)  # the database, its WAL and the salts are nobody else's business
         set_up_logs(settings.server.log_level, human=sys.stderr.isatty())
-        work = run_process(settings, process_clock(), serve, edge_parts, leads=leads, demo=demo)
+        work = run_process(settings, process_clock(), serve, edge_parts, leads=leads, deployed=deployed, demo=demo)
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(work)
             _hear_no_more(runner.get_loop())

@@ -39,9 +39,19 @@ STOP_SECONDS = 7.5
 
 
 async def run_process(
-    settings: Settings, clock: Clock, serve: Serve, edge_parts: PartsOf, *, leads: bool, demo: bool = False
+    settings: Settings,
+    clock: Clock,
+    serve: Serve,
+    edge_parts: PartsOf,
+    *,
+    leads: bool,
+    deployed: bool = False,
+    demo: bool = False,
 ) -> None:
-    """Runs until SIGTERM or SIGINT; `serve` opens the HTTP edge, `edge_parts` are the bots of the leader."""
+    """Runs until SIGTERM or SIGINT; `serve` opens the HTTP edge, `edge_parts` are the bots of the leader.
+
+    `deployed`: what is written to the console is kept by somebody else.
+    """
     stop = _stop_event()
     async with build_runtime(settings, clock) as runtime:
         describe_settings(settings, runtime.parts)
@@ -49,7 +59,7 @@ async def run_process(
             await _unless_stopped(seed_demo(runtime), stop)
         if stop.is_set():
             return
-        leader_parts = [*_own_parts(runtime), *edge_parts(runtime)] if leads else []
+        leader_parts = [*_own_parts(runtime, deployed=deployed), *edge_parts(runtime)] if leads else []
         async with _running(runtime, serve, leader_parts, leads=leads):
             await _greet(runtime)
             settle()
@@ -117,10 +127,10 @@ def _log_loop_error(_loop: asyncio.AbstractEventLoop, context: dict[str, object]
     logger.error("unhandled: %s", context.get("message"), exc_info=error if isinstance(error, BaseException) else None)
 
 
-def _own_parts(runtime: Runtime) -> list[LeaderPart]:
+def _own_parts(runtime: Runtime, *, deployed: bool) -> list[LeaderPart]:
     settings = runtime.settings
     if settings.war_room.console and not settings.war_room_on_discord:
-        runtime.channels.attach(ConsoleChannel(settings, sys.stdout))
+        runtime.channels.attach(ConsoleChannel(settings, sys.stdout, is_log=deployed and not sys.stdout.isatty()))
         runtime.parts.set("war room", "ok", "posts appear on the console and on the dashboard's War Room page")
     loop = DeliveryLoop(
         settings,

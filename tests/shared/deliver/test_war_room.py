@@ -62,13 +62,6 @@ def make_alert(**changes: object) -> AlertPost:
     return AlertPost(**(values | changes))
 
 
-class Terminal(io.StringIO):
-    """Somebody reads it."""
-
-    def isatty(self) -> bool:
-        return True
-
-
 def make_note(**changes: object) -> NegativeFeedback:
     quote = {"feedback_id": "f1", "text": "this is\n**awful** @everyone", "why": "reported", "compound": -0.8}
     quote |= {"source": "web", "page": "/guide/install", "score": 1, "scale_max": 5}
@@ -170,7 +163,7 @@ def test_every_kind_can_be_described(told):
 
 
 async def test_the_console_writes_plain_lines_and_a_sparkline(settings, delivery):
-    stream = Terminal()
+    stream = io.StringIO()
     loop = await delivery.lead(ConsoleChannel(settings, stream), channel_pace_seconds=0)
     await delivery.put(make_alert())
     await delivery.put(make_note(text="\x1b[31mred\x1b[0m\u202e and more"))
@@ -189,7 +182,7 @@ async def test_the_console_writes_plain_lines_and_a_sparkline(settings, delivery
 async def test_a_log_in_place_of_a_console_holds_nobodys_words(settings, delivery):
     """Nobody can erase from it; the outbox and the dashboard have the words."""
     stream = io.StringIO()
-    loop = await delivery.lead(ConsoleChannel(settings, stream), channel_pace_seconds=0)
+    loop = await delivery.lead(ConsoleChannel(settings, stream, is_log=True), channel_pace_seconds=0)
     note = make_note()
     await delivery.put(note)
     await delivery.put(make_summary(quotes=[note.quote], words=[("awful", 3)]))
