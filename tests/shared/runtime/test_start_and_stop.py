@@ -129,7 +129,7 @@ def test_a_data_folder_that_is_a_file_is_one_sentence(tmp_path: Path, folder: st
 
 async def test_a_database_file_that_is_none_is_one_sentence(tmp_path: Path, clock: ManualClock) -> None:
     (tmp_path / DATABASE_FILE).write_text("this is a letter, not a database. " * 200)
-    assert "cannot be opened" in await refused_start(tmp_path, clock)
+    assert "is damaged" in await refused_start(tmp_path, clock)
 
 
 async def test_an_unreachable_database_is_named_without_its_password(tmp_path: Path, clock: ManualClock) -> None:
