@@ -14,6 +14,7 @@ EPOCH_DAY = EPOCH.toordinal()
 MILLISECOND = timedelta(milliseconds=1)
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 HEX = re.compile(r"u?[0-9a-f]{32}")
+UUID_CHARACTERS = 36
 HEX_DIGITS = 32
 MARK = "u"  # before the digits: the visitor is a user whom servers name
 
@@ -128,7 +129,7 @@ class ShortHex(ShortUuid):
 
 
 def _shorten_uuid(text: str | None) -> bytes | str | None:
-    if text is None or UUID.fullmatch(text) is None:
+    if text is None or len(text) != UUID_CHARACTERS or UUID.fullmatch(text) is None:
         return text
     return bytes.fromhex(text.replace("-", ""))
 

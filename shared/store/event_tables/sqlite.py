@@ -17,6 +17,7 @@ from shared.store.models import Event, PageView, Rollup, VisitorDay
 
 MOST_AT_ONCE = 128
 ANY_NUMBER = 32
+NEW_VIEWS = "ON CONFLICT DO NOTHING RETURNING view"
 Item = TypeVar("Item")
 
 
@@ -43,16 +44,15 @@ class SqliteTables:
         new = {event_id for (event_id,) in newest}
         return [row for row, values in zip(rows, encoded, strict=True) if values[place] in new]
 
-    def insert_views(self, site: str, rows: Sequence[Row]) -> Steps[list[Row]]:
+    def insert_views(self, _site: str, rows: Sequence[Row]) -> Steps[list[Row]]:
         """The views that were not there yet."""
         encoded = [self._views.values(row) for row in rows]
         place = self._views.place("view")
-        taken = yield from _matching(
-            "SELECT view FROM page_view WHERE site = ? AND view IN ", (site,), [values[place] for values in encoded]
-        )
-        known = {view for (view,) in taken}
-        yield from _insert(self._views, [values for values in encoded if values[place] not in known])
-        return [row for row, values in zip(rows, encoded, strict=True) if values[place] not in known]
+        made: set[Any] = set()
+        for part in _parts(encoded):
+            text = _insert_text(self._views.table, self._views.listed, len(self._views.names), len(part), NEW_VIEWS)
+            made.update([view for (view,) in (yield text, list(chain.from_iterable(part)))])
+        return [row for row, values in zip(rows, encoded, strict=True) if values[place] in made]
 
     def note_clicked(self, site: str, views: Sequence[str]) -> Steps[list[tuple[datetime, date]]]:
         """Hour and day of those views in which nothing had been clicked so far."""
