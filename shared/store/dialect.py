@@ -16,6 +16,7 @@ from sqlmodel import SQLModel
 
 MIGRATION_LOCK = 7_231_001
 BUSY_MS = 2000  # waited for a lock of another program; then its senders hear "try again"
+WAL_PAGES = 8000  # some 32 MB, then they move into the file: a pause of some milliseconds for a batch, so not too often
 
 
 def insert_for(session: AsyncSession, table: type[SQLModel]) -> Any:
@@ -87,7 +88,10 @@ def prepare_sqlite(engine: AsyncEngine, *, writes: bool) -> None:
     """FULL durability in WAL; one connection writes and checkpoints, the others may only read."""
     pragmas = ["journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "temp_store=MEMORY"]
     pragmas += [f"busy_timeout={BUSY_MS}"]
-    pragmas += ["secure_delete=ON"] if writes else ["wal_autocheckpoint=0", "query_only=ON"]
+    if writes:
+        pragmas += ["secure_delete=ON", f"wal_autocheckpoint={WAL_PAGES}"]
+    else:
+        pragmas += ["wal_autocheckpoint=0", "query_only=ON"]
 
     @event.listens_for(engine.sync_engine, "connect")
     def set_pragmas(connection: Any, _record: Any) -> None:

@@ -12,7 +12,7 @@ from tests.postgres_server import PostgresServer, start_postgres
 from tests.speed.goals import Results
 from tests.speed.processes import Round, ServerProcess, send_round
 
-ROUNDS = 5
+ROUNDS = 7
 FLUSH_MS = 5
 HERE = Path(__file__).parent
 Group = Mapping[str, list[ServerProcess]]
@@ -49,7 +49,7 @@ def ratios(rounds: Mapping[str, list[Round]], one: str, other: str, what: str = 
 
 def compare_sqlite(results: Results, folder: Path) -> None:
     with running({"bare": {}, "warroom": {}, "usual": {}}, folder) as servers:
-        rounds = compare(servers, {"bare": 4000, "warroom": 3000, "usual": 200}, events=1, connections=32)
+        rounds = compare(servers, {"bare": 6000, "warroom": 6000, "usual": 200}, events=1, connections=32)
         results.add("1", *ratios(rounds, "warroom", "bare"))
         results.add("3", *ratios(rounds, "warroom", "bare", "cpu_us"))
         results.add("6", *ratios(rounds, "warroom", "bare", "p99_ms"))
@@ -57,7 +57,7 @@ def compare_sqlite(results: Results, folder: Path) -> None:
         many = compare(servers, {"warroom": 300}, events=20, connections=32)
         one_cpu = median(round_.cpu_us for round_ in rounds["warroom"])
         results.add("5", *(round_.cpu_us / 20 / one_cpu for round_ in many["warroom"]))
-        wide = compare(servers, {"bare": 4000, "warroom": 3000}, events=1, connections=256)
+        wide = compare(servers, {"bare": 6000, "warroom": 6000}, events=1, connections=256)
         results.add("2", *ratios(wide, "warroom", "bare"))
 
 
@@ -90,12 +90,12 @@ def compare_postgres(results: Results, folder: Path) -> None:
         stores = {"DATABASE_URL": ours}
         kinds = {"bare": {}, "warroom": stores, "usual": {"DATABASE_URL": usual}}
         with running(kinds, folder / "pg") as servers:
-            rounds = compare(servers, {"bare": 4000, "warroom": 2000, "usual": 200}, events=1, connections=32)
+            rounds = compare(servers, {"bare": 6000, "warroom": 4000, "usual": 200}, events=1, connections=32)
             results.add("10", *ratios(rounds, "warroom", "bare"))
             results.add("4p", *ratios(rounds, "warroom", "usual"))
             with running({"warroom.second": stores}, folder / "pg") as second:
                 both = {"warroom": servers["warroom"], "both": [*servers["warroom"], *second["warroom.second"]]}
-                wide = compare(both, {"warroom": 2000, "both": 2000}, events=1, connections=256)
+                wide = compare(both, {"warroom": 4000, "both": 4000}, events=1, connections=256)
                 best = {name: max(round_.per_second for round_ in found) for name, found in wide.items()}
                 results.add("10b", best["both"] / best["warroom"])
     finally:

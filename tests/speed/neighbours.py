@@ -17,7 +17,7 @@ from tests.speed.goals import Results
 from tests.speed.intake import ROUNDS, running
 from tests.speed.processes import Round, ServerProcess, send_round
 
-COUNT = 3000
+COUNT = 6000
 LONGEST = ("The guide is great but the second step fails badly on my machine, sorry! " * 100)[:5000]
 PAGES = ("/app", "/app/war-room", "/app/feedback")
 
