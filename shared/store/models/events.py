@@ -59,7 +59,8 @@ class PageView(SQLModel, table=True):
     """One view of a page: whether it had a marked element, and whether one was clicked."""
 
     __tablename__ = "page_view"
-    __table_args__ = (Index("ix_page_view_person_id", "person_id", **where_set("person_id")), kept_by_key())
+    # Not kept by its key: an index of days would then hold views in no order, and touch a page for each of them.
+    __table_args__ = (Index("ix_page_view_person_id", "person_id", **where_set("person_id")),)
     erasure: ClassVar = Erasure.CLEAR
 
     site: str = Field(primary_key=True)

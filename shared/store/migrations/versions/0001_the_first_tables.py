@@ -290,7 +290,6 @@ def upgrade() -> None:
         sa.Column("has_marked", sa.Boolean(), nullable=False),
         sa.Column("clicked", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("site", "view", name=op.f("pk_page_view")),
-        sqlite_with_rowid=False,
     )
     with op.batch_alter_table("page_view", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_page_view_local_day"), ["local_day"], unique=False)
