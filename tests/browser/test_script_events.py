@@ -151,6 +151,57 @@ async def test_selecting_text_follows_no_link_and_reaches_no_goal(
     assert problems_of(page) == []
 
 
+async def test_press_on_a_label_is_one_click_and_one_goal(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    site.pages["/page"] = make_page(
+        '<label data-warroom-goal="agreed"><span id="words">I agree</span> <input type="checkbox" id="box"></label>'
+    )
+    page = await browser_page_factory()
+    await visit(page, site, "/page")
+    for name in ("#words", "#box", "#words"):
+        await page.click(name)
+    await page.focus("#box")
+    await page.keyboard.press("Space")
+    await settle(page)
+    await leave_and_hear(page, site)
+    assert (len(site.named("click")), len(site.named("conversion"))) == (4, 4)
+
+
+@pytest.mark.parametrize("extras", [EXTRAS, ""])
+async def test_form_as_a_goal_counts_what_is_sent(
+    browser_page_factory: PageFactory, site: RecordingSite, extras: str
+) -> None:
+    site.pages["/page"] = make_page(
+        '<form data-warroom-goal="signup" data-warroom-value_cents="900" data-warroom-currency="EUR" action="/blank">'
+        '<label>Name <input id="name" name="submit" required></label></form>'
+        '<form id="other" data-warroom-goal="other"><input aria-label="Other" required><button>Send</button></form>',
+        head=extras,
+    )
+    page = await browser_page_factory()
+    await visit(page, site, "/page")
+    await page.click("#other button")  # which the browser's own check refuses
+    await page.click("#name")
+    await page.fill("#name", "Ada")
+    await page.keyboard.press("Enter")
+    await page.wait_for_url("**/blank*")
+    await site.wait_until(lambda: bool(site.named("engagement")))
+    goals = [(event["goal"], event["value_cents"], event["currency"]) for event in site.named("conversion")]
+    assert goals == ([("signup", 900, "EUR")] if extras else [])
+
+
+async def test_constant_can_be_told_twice_as_a_goal(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+    site.pages["/page"] = make_page()
+    page = await browser_page_factory()
+    await visit(page, site, "/page")
+    await page.evaluate(
+        "const GOAL = Object.freeze({goal: 'signup'}); for (const _ of 'ab') warroom('conversion', GOAL)"
+    )
+    await leave_and_hear(page, site, "conversion", times=2)
+    assert [event["goal"] for event in site.named("conversion")] == ["signup"] * 2
+    assert len({event["id"] for event in site.named("conversion")}) == 2
+
+
 async def test_goal_and_variant_are_told_by_attribute(browser_page_factory: PageFactory, site: RecordingSite) -> None:
     site.policy = STYLED
     site.pages["/page"] = make_page(
@@ -272,9 +323,26 @@ async def test_extras_tell_of_code_files_and_search(browser_page_factory: PageFa
     await page.keyboard.press("Enter")
     await settle(page)
     await leave_and_hear(page, site)
-    assert [copy["element"] for copy in props_of(site, "code_copy")] == ["#block>div", "#code>code"]
+    assert [copy["element"] for copy in props_of(site, "code_copy")] == ["#copy", "#code>code"]
     assert [event["target"] for event in site.named("file_download")] == ["/files/guide.pdf", "name.txt"]
     assert props_of(site, "site_search") == [{"term": "install on windows"}]
+
+
+async def test_extras_read_our_tag_and_cut_no_emoji_in_half(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    foreign = '<script data-site="THEIRS" data-search="#other" type="text/plain"></script>'
+    page_html = make_page('<input id="search" aria-label="Search"><input id="other" aria-label="Other">', head=EXTRAS)
+    tag = '<script defer src="/warroom.js"'
+    site.pages["/page"] = page_html.replace(tag, foreign + tag + ' data-search="#search"')
+    page = await browser_page_factory()
+    await visit(page, site, "/page")
+    await page.fill("#other", "a secret")
+    await page.fill("#search", "x" * 98 + "\U0001f600 and more")
+    await page.keyboard.press("Enter")
+    await settle(page)
+    await leave_and_hear(page, site)
+    assert props_of(site, "site_search") == [{"term": "x" * 98}]
 
 
 async def test_search_is_silent_unless_it_is_switched_on(

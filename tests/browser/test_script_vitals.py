@@ -128,7 +128,9 @@ async def test_restored_page_is_measured_anew(browser_page_factory: PageFactory,
     assert 0 <= vitals["LCP"]["value"] < 5000
 
 
-async def test_vitals_are_told_at_the_first_hiding_only(browser_page_factory: PageFactory, site: RecordingSite) -> None:
+async def test_shifts_and_presses_after_a_change_of_tab_are_told(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
     site.policy = OPEN
     site.pages["/page"] = make_page(PAGE)
     page = await browser_page_factory()
@@ -136,12 +138,21 @@ async def test_vitals_are_told_at_the_first_hiding_only(browser_page_factory: Pa
     await settle(page)
     await hide(page)
     await site.wait_until(lambda: bool(site.named("web_vital")))
+    before = {event["metric"]: event["value"] for event in props_of(site, "web_vital")}
+    assert before["CLS"] == 0
+    assert "INP" not in before
     told = len(site.named("web_vital"))
     await show(page)
+    await page.wait_for_timeout(600)  # a shift soon after a press does not count
+    await page.evaluate(SHIFT)
+    await painted(page)
     await page.click("#slow")
     await painted(page)
     await leave_and_hear(page, site, times=2)
-    assert len(site.named("web_vital")) == told
+    after = {event["metric"]: event for event in props_of(site, "web_vital")[told:]}
+    assert set(after) == {"CLS", "INP"}  # what did not change is not told again
+    assert (after["CLS"]["element"], after["INP"]["element"]) == ("#moved", "#slow")
+    assert after["CLS"]["value"] > 0.01
 
 
 async def test_errors_of_the_page_are_five_and_the_rest_a_number(

@@ -42,7 +42,7 @@ async function buildScript({ source, define }) {
   const lets = bundled.replace(/^var /gm, "let "); // terser keeps these where they are, which packs better
   const minified = await minify(`try{(()=>{${lets}})()}catch{}`, {
     ecma: 2020, toplevel: true, format: { comments: false }, mangle: { toplevel: true },
-    compress: { passes: 4, unsafe: true, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, hoist_props: true },
+    compress: { passes: 4, unsafe: true, unsafe_arrows: true, unsafe_methods: true, pure_getters: true, hoist_props: true, keep_fargs: false },
   });
   return minified.code;
 }

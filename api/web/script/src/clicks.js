@@ -3,8 +3,11 @@ import { read } from "./elements.js";
 import { selectorOf } from "./selector.js";
 import { record } from "./views.js";
 
+let stamp;
+
 export const noticeClick = (event) => {
-  if (FULL && event.button > 1) return; // the menu
+  // A label's press, which comes again for what it labels, at the same time or at none; and the menu.
+  if (FULL && (stamp >= (stamp = event.timeStamp) || event.button > 1)) return;
   const near = (selector) => event.target.closest(selector);
   let found = near("a")?.host;
   if (found && found != location.host) record("outbound_click", { target: found });
@@ -19,5 +22,5 @@ export const noticeClick = (event) => {
     });
   } else if (found) record("click", { target: found.dataset.warroomClick, marked: true });
   found = near("[data-warroom-goal]");
-  if (found) record("conversion", read(found));
+  if (found && !(FULL && found.action)) record("conversion", read(found)); // a form by its submit, in the extras
 };

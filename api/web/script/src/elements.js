@@ -4,18 +4,11 @@ import { opening, record } from "./views.js";
 import { guard } from "./listening.js";
 import { doc } from "./tag.js";
 import { noticeDepth } from "./views.js";
+import { read } from "./attributes.js";
 
-// data-warroom-sequence="quickstart" data-warroom-step="2" … as fields of an event; step, steps and value_cents are numbers.
-export const read = (element) => {
-  const fields = {};
-  [...element.attributes].map(({ name, value }) => {
-    name = name.split("warroom-")[1];
-    if (value && name != "done" && name > "cm") fields[name] = /st|_/.test(name) ? +value : value;
-  });
-  return fields;
-};
+export { read };
 
-// A router sets the content after the address, so it is read as late as possible.
+// Looks at everything anew: observers say where it is with the next frame, so the layout is never asked for it.
 export const look = () => {
   if (doc.querySelector("[data-warroom-click]")) opening.marked = true;
   [...doc.querySelectorAll("[data-warroom-step],[data-warroom-variant],body")].map((element) => {
@@ -29,13 +22,12 @@ const recordOnce = (element, done) => {
   const fields = read(element);
   fields.done = done;
   if (!element["warroom" + done]) {
-    element["warroom" + done] = 1; // first: a full queue is sent in between, which looks here again
+    element["warroom" + done] = 1; // first: a full queue is sent in between
     record(fields.step ? "sequence_step" : "exposure", fields);
   }
 };
 
 // On screen is what is half visible, or fills half of the screen; of the page itself, how much has been scrolled by.
-// Observers bring fresh geometry, so the layout is never asked for it.
 const screen = new IntersectionObserver(guard((entries) => entries.map(({ boundingClientRect, intersectionRect, target }) => {
   if (doc.body == target) noticeDepth((intersectionRect.bottom - boundingClientRect.top) / boundingClientRect.height);
   else if (2 * intersectionRect.height > Math.min(innerHeight, boundingClientRect.height)) recordOnce(target);

@@ -1,5 +1,5 @@
 // Mistakes of the page's own scripts: at most five kinds between two reports, the rest is counted in the fifth.
-import { recordAtEnd } from "./views.js";
+import { record } from "./views.js";
 
 let errors = [];
 
@@ -14,6 +14,6 @@ export const noticeError = ({ message, reason, filename, lineno }) => {
 };
 
 export const reportErrors = () => {
-  errors.map((props) => recordAtEnd("script_error", props));
+  errors.map((props) => record("script_error", { props }, 1));
   errors = [];
 };

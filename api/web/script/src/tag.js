@@ -7,5 +7,6 @@ export const options = script.dataset;
 // Included twice, or run again by a router: then `q` is the first one's function, which cannot be spread, and this ends.
 export const calls = [...self.warroom?.q || []];
 
-export const isSilent = () => (navigator.webdriver && options.allowAutomation == null)
+// Without a host it is a page from a reader's disk, whose path is nobody's business.
+export const isSilent = () => (FULL && !location.host) || (navigator.webdriver && options.allowAutomation == null)
   || navigator.doNotTrack > 0 || navigator.globalPrivacyControl;

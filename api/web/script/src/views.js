@@ -6,7 +6,7 @@ import { look } from "./elements.js";
 import { reportErrors } from "./errors.js";
 import { guard } from "./listening.js";
 import { doc, options, script } from "./tag.js";
-import { reportVitals, startVitals, watchVitals } from "./vitals.js";
+import { reportVitals, startVitals } from "./vitals.js";
 
 const FIRST_SEND_MS = 5e3;
 const NEXT_SEND_MS = 1e4;
@@ -21,34 +21,29 @@ export let last;    // sign of life; 0 while the page is hidden, as a prerendere
 let page;           // path of the view; 0 before the first and after leaving
 let count;          // events of the view
 let engaged, depth;
-let isFirstSent, isWatching;
+let isFirstSent;
 let unsent;         // beacons that were lost
 const endpoint = options.track || new URL("track", script.src);
 const queue = [];
 
-// Takes the fields for its own: they are the event from here on.
-export const record = (name, fields) => {
+// Takes the fields for its own: they are the event from here on. What is told while leaving (`isEnd`) happens when it
+// arrives.
+export const record = (name, fields, isEnd) => {
   if (FULL && JSON.stringify([queue, fields]).length > CHARACTERS_PER_BEACON) flush(); // what is no JSON ends here
   if (count < EVENTS_PER_VIEW) {
     fields.name = name;
     queue.push(fields);
-    fields.at = Date.now();
-    fields.id = view + count++;
+    if (FULL) fields.id = view + count++; // here or below, as it packs better
+    if (!FULL || !isEnd) fields.at = Date.now();
+    if (!FULL) fields.id = view + count++;
     if (isFirstSent) setTimeout(flush, NEXT_SEND_MS);
   }
-};
-
-// What is told while leaving happens when it arrives.
-export const recordAtEnd = (name, props) => {
-  const fields = { props };
-  record(name, fields);
-  fields.at = undefined;
 };
 
 export const noticeDepth = (share) => { depth = Math.max(depth, share); };
 
 // The widget adds person, zone and language after consent: every beacon carries them. Functions are not sent.
-export const api = self.warroom = guard((name, props) => record(name, name == "conversion" ? props : { props }));
+export const api = self.warroom = guard((name, props) => record(name, name == "conversion" ? FULL ? { ...props } : props : { props }));
 
 const flush = guard(() => {
   if (queue[0] && page) {
@@ -101,7 +96,6 @@ export const follow = guard((event) => {
       record("page_view", opening);
     }
     if (doc.readyState < "i") { // "complete": nothing is sent before
-      if (FULL) isWatching ||= (window.requestIdleCallback || setTimeout)(guard(watchVitals));
       isFirstSent || (event.view ? flush() : setTimeout(follow, FIRST_SEND_MS, { view: 1 }));
     }
   }

@@ -1,23 +1,23 @@
-// LCP, INP, CLS, FCP and TTFB with the element to blame, told once in a view when it is left.
+// LCP, INP, CLS, FCP and TTFB with the element to blame, told when a view is left or hidden, and again when it is left
+// later with another value: the last one told of a view counts.
 // LCP, FCP and TTFB belong to the load (LCP also to a return from the back/forward cache), CLS and INP to the view.
-import { last, opening, recordAtEnd, view } from "./views.js";
+import { last, opening, record } from "./views.js";
 import { guard } from "./listening.js";
 import { selectorOf } from "./selector.js";
 import { doc } from "./tag.js";
 
-const hasPaint = !doc.hidden == !doc.prerendering; // not when first opened in the background
+let hasPaint = !doc.hidden == !doc.prerendering; // not when first opened in the background
 
-let vitals;             // metric: [value, element]; 0 when they are told
+let vitals;             // metric: [value, element, whether it is told]
 let presses;            // by interaction: [duration, element]; the slowest is the value, of many one of the slowest
 let pressesBefore;
 let viewStart;
 let sum, windowStart, lastShift;
 
-export const watchVitals = () => {
+const watchVitals = () => {
   const navigation = performance.getEntriesByType("navigation")[0];
-  const firstView = hasPaint && view;
   const noticePaint = ({ startTime, element, name }) => { // after first-paint comes first-contentful-paint
-    if (view == firstView) {
+    if (hasPaint) {
       const start = ~~navigation.activationStart; // a page is seen a moment before it is known when it was activated
       vitals.TTFB = [navigation.responseStart - start];
       vitals[name ? "FCP" : "LCP"] = [startTime - start, element];
@@ -35,12 +35,12 @@ export const watchVitals = () => {
 };
 
 export const startVitals = () => {
-  viewStart = vitals != null && last;
+  viewStart = vitals ? last : setTimeout(guard(watchVitals)); // a small number: nothing was before the first view
   vitals = window.LayoutShift ? { CLS: [0] } : {};
   presses = {};
   pressesBefore = performance.interactionCount;
   lastShift = 0;
-  if (opening.props.kind[0] == "b") requestAnimationFrame(() => (vitals.LCP = [performance.now() - viewStart]));
+  if (opening.props.kind[0] == "b") requestAnimationFrame((now) => (vitals.LCP = [now - viewStart]));
 };
 
 const noticeInteraction = ({ interactionId, startTime, duration, target }) => {
@@ -64,8 +64,10 @@ export const reportVitals = () => {
   if (vitals) vitals.INP = Object.values(presses).sort((one, other) => other[0] - one[0])
     .slice(0, (performance.interactionCount - pressesBefore | 0) / 50 + 1).pop();
   for (const metric in vitals) {
-    const [value, element] = vitals[metric] || [];
-    if (value != null) recordAtEnd("web_vital", { metric, element: element && selectorOf(element), value: +Math.max(0, value).toPrecision(4) });
+    const found = vitals[metric] || [];
+    const [value, element, isTold] = found;
+    if (!isTold && value != null) record("web_vital", { props: { metric, element: element && selectorOf(element), value: +Math.max(0, value).toPrecision(4) } }, 1);
+    found[2] = 1;
+    hasPaint = 0; // what is painted after a change of the tab was waiting for its reader
   }
-  vitals = 0;
 };
