@@ -153,3 +153,17 @@ def test_built_files_hold_back(name: str) -> None:
         assert not re.search(r"getBoundingClientRect|offset(Width|Height|Top|Left)|getComputedStyle", text)
     if name in ("warroom.js", "warroom-lite.js"):
         assert not re.search(r"localStorage|sessionStorage", text)
+
+
+@pytest.mark.asyncio(loop_scope="session")
+async def test_page_that_is_opened_from_a_disk_is_silent(browser_page_factory: PageFactory, tmp_path: Path) -> None:
+    (tmp_path / "warroom.js").write_bytes((STATIC / "warroom.js").read_bytes())
+    saved = tmp_path / "Install.html"
+    saved.write_text(make_page("<p>Words</p>").replace('src="/warroom.js"', 'src="warroom.js"'))
+    page = await browser_page_factory()
+    await page.add_init_script("window.sent = []; navigator.sendBeacon = (address) => sent.push(address)")
+    await page.goto(saved.as_uri())
+    await page.wait_for_function("!!window.warroom")
+    await page.keyboard.press("Tab")
+    await page.evaluate("dispatchEvent(new Event('pagehide'))")
+    assert await page.evaluate("window.sent") == []
