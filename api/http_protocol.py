@@ -36,10 +36,14 @@ class QuietServer(web.Server):
         return self.make_handler(loop=self._loop, **self._kwargs)
 
     def connection_made(self, handler: web.RequestHandler, transport: asyncio.Transport) -> None:
-        """When there are too many, the one that has kept us waiting longest goes; a new one only if all are at work."""
+        """When there are too many, the one that has kept us waiting longest goes; a new one only if all are at work.
+
+        Of many that come in the same turn of the loop each makes one more go: those that are going are still listed.
+        """
         super().connection_made(handler, transport)
         if len(self._connections) > self._most:
-            waiting = (other for known, other in self._connections.items() if keeps_us_waiting(known))
+            staying = ((known, other) for known, other in self._connections.items() if not other.is_closing())
+            waiting = (other for known, other in staying if keeps_us_waiting(known))
             next(waiting, transport).abort()
 
 

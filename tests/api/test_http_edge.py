@@ -4,13 +4,14 @@ import asyncio
 import contextlib
 import json
 import logging
+import socket
 
 import jsonschema
 import pytest
 from aiohttp import web
 
 from api.app import make_app
-from api.http_protocol import QuietRunner
+from api.http_protocol import QuietRunner, QuietServer
 from api.routes import ALL_ROUTES
 from api.routes.open_api import make_document
 from api.routing import INTAKE, PUBLIC, Access, Route, add_routes, key_scope, role
@@ -254,3 +255,29 @@ class TestOpenApi:
         jsonschema.validate({"site": "docs", "events": [make_event(props={"a": 1, "b": True})]}, schema)
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate({"site": "docs", "events": [make_event(engaged_ms=-1)]}, schema)
+
+
+async def test_of_a_burst_of_connections_as_many_stay_as_may() -> None:
+    """All of them are there before the first is seen, and none says a word."""
+
+    async def answer(_request: web.BaseRequest) -> web.Response:
+        return web.Response()
+
+    server = QuietServer(web.Server(answer), most=5)
+    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0, backlog=50)
+    place = listener.sockets[0].getsockname()
+    burst = [socket.create_connection(place) for _ in range(40)]
+    try:
+        async with asyncio.timeout(10):
+            while len(server.connections) != 5:
+                await asyncio.sleep(0.01)
+        with socket.create_connection(place) as late:
+            late.setblocking(False)
+            await asyncio.get_running_loop().sock_sendall(late, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+            async with asyncio.timeout(10):
+                assert (await asyncio.get_running_loop().sock_recv(late, 100)).startswith(b"HTTP/1.1 200")
+    finally:
+        for client in burst:
+            client.close()
+        listener.close()
+        await server.shutdown(1)
