@@ -49,6 +49,7 @@ async def test_the_reason_and_the_part_of_the_page_are_shown(browser: Browser, r
     assert all(words in item for words in ("Reason", "out of date", "full-name", "did not find it helpful"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("query", "shown"),
     [

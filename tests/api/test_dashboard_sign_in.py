@@ -108,6 +108,7 @@ async def test_a_session_ends_when_idle(browser: Browser, clock: ManualClock) ->
     assert (await browser.get("/app"))[0] == 303
 
 
+@pytest.mark.slow
 async def test_a_session_ends_after_twelve_hours(browser: Browser, clock: ManualClock) -> None:
     await browser.sign_in("Ada")
     for _ in range(12 * 60 // 20 - 1):

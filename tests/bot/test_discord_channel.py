@@ -79,6 +79,7 @@ async def post(stage: Stage, message: Message, key: str) -> int:
     return row_id
 
 
+@pytest.mark.slow
 async def test_alert_has_a_chart_with_words(stage: Stage) -> None:
     await post(stage, make_alert(stage), "one")
     [message] = stage.war_room_posts()
@@ -122,6 +123,7 @@ async def test_a_summary_has_all_its_parts_and_one_chart_with_words(stage: Stage
     assert "Mean sentiment" in picture["description"] or "Feedback" in picture["description"]
 
 
+@pytest.mark.slow
 async def test_alert_is_edited_within_its_first_hour(stage: Stage) -> None:
     first = await post(stage, make_alert(stage), "one")
     stage.clock.advance(minutes=59)
@@ -131,6 +133,7 @@ async def test_alert_is_edited_within_its_first_hour(stage: Stage) -> None:
     assert len(message.attachments) == 1
 
 
+@pytest.mark.slow
 async def test_a_late_change_says_how_late_it_is(stage: Stage) -> None:
     """Measured on the change's own row; the first post was in time."""
     first = await post(stage, make_alert(stage), "one")
@@ -144,6 +147,7 @@ async def test_a_late_change_says_how_late_it_is(stage: Stage) -> None:
     assert message.embeds[0]["description"].endswith("Delayed by 7 min.")
 
 
+@pytest.mark.slow
 async def test_later_changes_are_a_reply(stage: Stage) -> None:
     first = await post(stage, make_alert(stage), "one")
     stage.clock.advance(minutes=61)
@@ -153,6 +157,7 @@ async def test_later_changes_are_a_reply(stage: Stage) -> None:
     assert fired.edited_at is None
 
 
+@pytest.mark.slow
 async def test_alert_whose_post_was_deleted_is_posted_anew(stage: Stage) -> None:
     first = await post(stage, make_alert(stage), "one")
     delete_message(stage.server, stage.war_room_posts()[0])
@@ -190,6 +195,7 @@ async def test_nobody_is_ever_mentioned(stage: Stage) -> None:
     assert "@everyone" not in str(message.embeds)
 
 
+@pytest.mark.slow
 async def test_removing_a_post_that_is_gone_is_done(stage: Stage) -> None:
     first = await post(stage, make_alert(stage), "one")
     [message] = stage.war_room_posts()
@@ -199,6 +205,7 @@ async def test_removing_a_post_that_is_gone_is_done(stage: Stage) -> None:
     assert {row.state for row in await stage.rows(OutboxMessage)} == {"sent"}
 
 
+@pytest.mark.slow
 async def test_missing_permission_is_tried_again(stage: Stage) -> None:
     stage.server.faults.add("POST", "/channels/*/messages", faults.missing_permissions())
     await post(stage, make_alert(stage), "one")
@@ -238,6 +245,7 @@ async def test_viewer_and_cy_may_not_act_on_a_note(stage: Stage, label: str) -> 
     assert feedback.status == "new"
 
 
+@pytest.mark.slow
 async def test_reply_reaches_the_author_across_a_restart(stage: Stage) -> None:
     note = await note_about_direct_message(stage)
     form = await stage.press(stage.ada, note, "Reply")

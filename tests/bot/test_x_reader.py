@@ -62,6 +62,7 @@ async def test_at_the_budget_everything_stops_and_says_so_once(poor: XStage) -> 
     assert [row.dedupe_key for row in notices] == ["x-budget:2026-03-11"]
 
 
+@pytest.mark.slow
 async def test_what_the_budget_cut_off_is_read_the_next_days(poor: XStage) -> None:
     for number in range(12):
         poor.server.mention(poor.server.add_user(f"user{number}"), f"mention {number}")
@@ -114,6 +115,7 @@ async def test_an_html_page_with_503_is_survived(stage: XStage) -> None:
     assert len(stage.server.tweets()) == 1
 
 
+@pytest.mark.slow
 async def test_a_backlog_of_messages_is_read_over_several_windows(stage: XStage) -> None:
     await stage.turn()
     stage.server.dm(stage.ada, "first")
@@ -130,6 +132,7 @@ async def test_a_backlog_of_messages_is_read_over_several_windows(stage: XStage)
     assert len(await stage.rows(Feedback)) == 41
 
 
+@pytest.mark.slow
 async def test_a_reading_cut_short_goes_on_where_it_stopped(stage: XStage) -> None:
     stage.server.dm(stage.ada, "first")
     await stage.turn()

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import pytest
 from sqlmodel import select
 
 from shared.store.models import Feedback
@@ -36,6 +37,7 @@ async def test_from_the_button_to_the_war_room(tmp_path: Path, database_url: str
         assert "clear examples" in f"{inbox.embeds}"
 
 
+@pytest.mark.slow
 async def test_a_very_bad_answer_is_told_at_once(tmp_path: Path, database_url: str) -> None:
     async with discord_scene(tmp_path, database_url) as scene:
         await scene.opt_in(scene.mia)

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.config import CommunitySettings
@@ -93,6 +94,7 @@ async def test_only_a_few_conversations_are_opened_in_a_minute(people: People) -
     assert await people.send_due() == 2
 
 
+@pytest.mark.slow
 async def test_only_so_many_conversations_are_opened_in_a_day(people: People) -> None:
     limits = people.settings.prompts.model_copy(update={"dm_opens_per_day": 4})
     people.settings = people.settings.model_copy(update={"prompts": limits})
@@ -114,6 +116,7 @@ async def test_open_conversations_do_not_count_as_opened(people: People) -> None
     assert await people.send_due() == 5
 
 
+@pytest.mark.slow
 async def test_the_oldest_are_asked_first_and_sleepers_block_nobody(people: People) -> None:
     for number in range(210):
         await people.opt_in(f"sleeper-{number}", zone="Asia/Tokyo")

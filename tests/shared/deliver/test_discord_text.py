@@ -23,6 +23,7 @@ _HOSTILE = st.lists(
 _MUST_NOT_STAND = ("@everyone", "@here", "<@", "<@&", "<#", "</", "<t:", "<id:", "](", "```", "://")
 
 
+@pytest.mark.slow
 @settings(max_examples=1_000)
 @given(_HOSTILE, st.one_of(st.integers(min_value=0, max_value=60), st.just(2_000)))
 def test_nothing_of_the_text_acts(text: str, limit: int) -> None:

@@ -69,6 +69,7 @@ async def die_at(point: str, delivery, channel) -> None:
             await channel.send(row, None)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", POINTS)
 @pytest.mark.parametrize("kind", KINDS)
 async def test_a_kill_keeps_the_promise_of_the_kind(delivery, kind, point):

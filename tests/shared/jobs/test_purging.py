@@ -219,6 +219,7 @@ async def test_people_not_seen_for_long_go_and_their_no_stays(context: JobContex
     assert len(await all_of(context.store, Suppression)) == 1
 
 
+@pytest.mark.slow
 async def test_many_people_go_in_one_run(context: JobContext, clock: ManualClock) -> None:
     """As many as an hour brings: a fixed number a run would never catch up with them."""
     rows = [row for n in range(PEOPLE_AT_ONCE + 3) for row in person(clock, f"old-{n}", OLD)]

@@ -62,6 +62,7 @@ async def test_a_request_in_flight_is_answered_at_the_stop(tmp_path: Path) -> No
         assert await warroom.stop() == 0
 
 
+@pytest.mark.slow
 def test_a_deployed_start_needs_a_place_that_keeps_data(tmp_path: Path) -> None:
     sentence = refusal(launch(tmp_path, "--deployed"))
     assert "DATABASE_URL" in sentence
