@@ -36,13 +36,22 @@ NUMBERED = re.compile(
     r"(?<![\w.])(?<!version )(?<!Version )(?<!release )(?<!Release )(?:\d{1,3}\.){3}\d{1,3}(?!\d|\.\d)", re.ASCII
 )
 COLONS = re.compile(r"[0-9A-Fa-f:.]{3,80}")
+MOST_PASSES = 20  # what goes can uncover another one; few texts need a second pass
 NOBODY = frozenset({"0.0.0.0", "127.0.0.1", "::", "::1"})  # noqa: S104  (what software listens on, nobody's own)
 
 
 def remove_traces(text: str) -> str:
     """The text without them; ordinary words and names stay as they are."""
-    if SUSPICIOUS.search(text) is None:
-        return text
+    for _ in range(MOST_PASSES):
+        before = text
+        if SUSPICIOUS.search(text) is not None:
+            text = _remove_once(text)
+        if text == before:
+            break
+    return text
+
+
+def _remove_once(text: str) -> str:
     text = AGENT.sub(AGENT_MARKER, text)
     text = COOKIE.sub(COOKIE_MARKER, text)
     text = HOST_TAIL.sub(r"\1", ADDRESS_TAIL.sub(r"\1", text))
