@@ -176,6 +176,7 @@ async def test_summary_whose_answer_was_lost_is_found_instead_of_repeated(stage:
     assert (row.state, row.message_id) == ("sent", str(message.id))
 
 
+@pytest.mark.slow
 async def test_alert_whose_answer_was_lost_is_not_doubled_by_its_nonce(stage: Stage) -> None:
     stage.server.faults.add("POST", "/channels/*/messages", faults.dropped_after())
     await post(stage, make_alert(stage), "one")

@@ -87,6 +87,7 @@ async def test_metric_shows_value_definition_and_chart(stage: Stage) -> None:
     assert "1" in embed["description"].splitlines()[0]
 
 
+@pytest.mark.slow
 async def test_sentiment_shows_labels_scores_definitions_and_chart(stage: Stage) -> None:
     new = NewFeedback(site="docs", text="The docs are great.", score=5)
     await stage.runtime.feedback.take(new, discord_sender(stage.mia.id, "one", "en"))

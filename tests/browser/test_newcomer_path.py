@@ -108,6 +108,7 @@ async def act_on_it(room: Page, warroom: WarroomProcess) -> None:
     await expect(room.get_by_role("table", name="Parts of this process")).to_contain_text("war room")
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("voices")
 async def test_inbox_is_filtered_and_marked_by_button(
     browser_page_factory: PageFactory, warroom: WarroomProcess
@@ -130,6 +131,7 @@ async def test_inbox_is_filtered_and_marked_by_button(
     assert problems_of(page) == []
 
 
+@pytest.mark.slow
 async def test_sign_in_and_rooms_work_without_javascript(
     browser_page_factory: PageFactory, warroom: WarroomProcess
 ) -> None:

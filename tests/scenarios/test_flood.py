@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.scenarios.warroom_process import running_warroom
 
 
+@pytest.mark.slow
 async def test_the_flooder_waits_and_others_do_not(tmp_path: Path, database_url: str) -> None:
     async with running_warroom(tmp_path, database_url) as warroom:
         answers = [await warroom.send_feedback(id=f"flood-number-{number}", text="again") for number in range(8)]

@@ -164,6 +164,7 @@ async def test_a_view_that_others_share_is_counted_from_what_they_did(desk: Desk
     assert await desk.counters() == await desk.rebuilt_counters()
 
 
+@pytest.mark.slow
 async def test_a_key_that_only_the_person_had_goes_with_its_counter(desk: Desk) -> None:
     person_id = await live(desk)
     await add_events(desk, 1, event_id="own", person_id=person_id, page="/users/only-ada")

@@ -70,6 +70,7 @@ def test_a_deployed_start_needs_a_place_that_keeps_data(tmp_path: Path) -> None:
     assert "\n" not in sentence
 
 
+@pytest.mark.slow
 def test_wrong_settings_are_named_before_anything_starts(tmp_path: Path) -> None:
     result = launch(
         tmp_path, WARROOM_PROMPTS__ZONE="Mars", WARROOM_SERVER__PORT="x", WARROOM_DATA_DIR=str(tmp_path / "d")
