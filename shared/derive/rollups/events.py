@@ -1,7 +1,8 @@
 """Counts events: plain counts, views with clicks, and visitors of a day.
 
 A view and a visitor-day count once; both are attributed to the hour in which they were first seen, so
-that a rate over any hours never has more hits than cases.
+that a rate over any hours never has more hits than cases. Of two units at the same moment, which only PostgreSQL
+has, either may be the first: a rebuild, which goes by the ids of the rows, may then find another hour.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -20,9 +20,11 @@ from shared.ingest.track_body import _read_at_once, _read_strictly
 from shared.store.database import Store
 from shared.store.models import Event, PageView, Rollup, StateValue, VisitorDay
 from shared.store.sqlite_writer import SqliteWriter
-from tests.shared.ingest.track import Gate, make_event
+from tests.shared.ingest.track import Counters, Gate, make_event
 
 NAMES = ("page_view", "click", "engagement", "conversion", "sequence_step", "exposure", "own_event")
+OF_VIEWS = ("marked_view", "clicked_view")
+OF_DAYS = ("visitor_day", "converted_day")
 NIGHT = datetime(2026, 3, 28, 22, 30, tzinfo=UTC)  # half an hour before midnight in Berlin, before the clocks change
 
 
@@ -81,9 +83,24 @@ async def test_whatever_comes_together_is_counted_as_a_rebuild_counts_it(
     counted = await gate.counters()
     for day in sorted({day for _, _, day, _ in counted}):
         await store.writer.run(lambda session, day=day: rebuild(session, "docs", date.fromisoformat(day)))
-    assert await gate.counters() == counted
+    assert as_held(await gate.counters(), store) == as_held(counted, store)
     ids = {event["id"] for events, _, _ in sent for event in events}
     assert sorted(event.event_id for event in await gate.rows(Event)) == sorted(ids)
+
+
+def as_held(counted: Counters, store: Store) -> dict[tuple[str, ...], tuple[int, float]]:
+    """On PostgreSQL either of two units at the same moment may be the one that saw a visitor or a view first, so the
+    hour (and of a view the day) of the first sight is left open there."""
+    if not store.is_postgresql:
+        return dict(counted)
+    held: dict[tuple[str, ...], tuple[int, float]] = {}
+    for (measure, hour, day, key), (count, total) in counted.items():
+        place = (
+            (measure,) if measure in OF_VIEWS else (measure, day) if measure in OF_DAYS else (measure, hour, day, key)
+        )
+        before = held.get(place, (0, 0.0))
+        held[place] = before[0] + count, before[1] + total
+    return held
 
 
 async def _empty(store: Store) -> None:
