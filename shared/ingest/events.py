@@ -123,10 +123,6 @@ class EventIntake:
         with Receipt(self._meter, refused.site, refused.events) as receipt:
             receipt.drop("invalid", refused.events)
 
-    def note_unknown_site(self, events: int) -> None:
-        """Counts events of a site that is not configured, found by who read them."""
-        self._drop_all("unknown_site", events)
-
     def _drop_all(self, reason: str, events: int) -> TrackOutcome:
         with Receipt(self._meter, INSTALLATION, events) as receipt:
             receipt.drop(reason, events)

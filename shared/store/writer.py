@@ -22,9 +22,6 @@ Unit = Callable[[AsyncSession], Awaitable[Result]]
 Listener = Callable[[frozenset[str]], None]
 TOPICS = "topics"
 ERASED = "erased"  # noted by a unit after which no copy of the old rows may be left
-DEADLOCK_STATES = {"40001", "40P01"}
-MAX_TRIES = 4
-CLOSE_SECONDS = 4.0
 
 
 def note_topic(session: AsyncSession, topic: str) -> None:

@@ -39,11 +39,6 @@ class Who:
     user: str | None = None  # their visitor
 
     @property
-    def owners(self) -> list[Owner]:
-        people = [Owner(person_id=self.person_id)] if self.person_id is not None else []
-        return people + ([Owner(user=self.user)] if self.user is not None else [])
-
-    @property
     def target(self) -> str:
         """How the record of what was done calls them."""
         return self.person_id or f"{USER}:{self.user}"
