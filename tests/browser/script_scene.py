@@ -76,6 +76,15 @@ def requests_of(page: Page) -> list[Request]:
     return found
 
 
+async def requests_to(page: Page, log: list[Request], part: str) -> list[Request]:
+    """Those of `log` with `part` in their address. The browser tells of one some time after the site has it."""
+    async with asyncio.timeout(10):
+        while not any(part in request.url for request in log):
+            await page.wait_for_timeout(50)
+    await settle(page)
+    return [request for request in log if part in request.url]
+
+
 def props_of(site: RecordingSite, name: str) -> list[dict[str, Any]]:
     return [event["props"] for event in site.named(name)]
 
