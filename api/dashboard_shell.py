@@ -11,6 +11,7 @@ from api.rendering import static_address
 from shared.config import Settings, SiteSettings
 from shared.guard.principals import Principal
 from shared.guard.roles import reaches
+from shared.runtime.build import State
 
 THEMES = ("system", "light", "dark")
 THEME_COOKIE = "warroom-theme"
@@ -34,6 +35,12 @@ KEY_LIST = (
     (("e",), "Close the item"),
     (("?",), "This list"),
 )
+PART_STATE_WORDS: Mapping[State, tuple[str, str]] = {
+    "ok": ("On", "good"),
+    "off": ("Off", "muted"),
+    "down": ("Down", "bad"),
+    "starting": ("Starting", "warn"),
+}  # word and tone
 SAID = {
     "seen": "Marked as seen.",
     "answered": "Marked as answered.",

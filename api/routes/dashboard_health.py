@@ -7,7 +7,7 @@ from aiohttp import web
 from api import health_figures, overview_figures
 from api.authentication import PRINCIPAL
 from api.dashboard_address import View, read_view
-from api.dashboard_shell import make_shell
+from api.dashboard_shell import PART_STATE_WORDS, make_shell
 from api.rendering import render
 from api.routing import RUNTIME, Route, role
 from shared.derive import inbox
@@ -18,7 +18,6 @@ from shared.guard.roles import reaches
 from shared.runtime import Runtime
 
 PATH = "/app/health"
-STATE_WORDS = {"ok": ("On", "good"), "off": ("Off", "muted"), "down": ("Down", "bad"), "starting": ("Starting", "warn")}
 
 
 async def show_health(request: web.Request) -> web.StreamResponse:
@@ -64,7 +63,7 @@ def _parts_on(runtime: Runtime, role_of_member: str | None) -> list[dict[str, st
     """What works says where it is (folders, addresses) to admins only; what does not says why to everybody."""
     rows = []
     for name, part in runtime.parts.all().items():
-        state, tone = STATE_WORDS[part.state]
+        state, tone = PART_STATE_WORDS[part.state]
         is_told = part.state == "down" or reaches(role_of_member, "admin")
         rows.append({"name": name, "state": state, "tone": tone, "sentence": part.sentence if is_told else ""})
     return rows

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from api.authentication import PRINCIPAL, SESSION, form_of
-from api.dashboard_shell import make_shell
+from api.dashboard_shell import PART_STATE_WORDS, make_shell
 from api.rendering import render
 from api.routes.dashboard_feedback import back_to
 from api.routing import RUNTIME, Route, id_in_path, role
@@ -20,7 +20,6 @@ from shared.guard import api_keys, audit, sessions
 from shared.store.models import ApiKey, Member, Session
 
 PATH = "/app/settings"
-STATE_WORDS = {"ok": ("On", "good"), "off": ("Off", "muted"), "down": ("Down", "bad")}
 
 
 @dataclass(frozen=True)
@@ -58,8 +57,8 @@ async def _page(
         parts_on=[
             {
                 "name": name,
-                "state": STATE_WORDS[part.state][0],
-                "tone": STATE_WORDS[part.state][1],
+                "state": PART_STATE_WORDS[part.state][0],
+                "tone": PART_STATE_WORDS[part.state][1],
                 "sentence": part.sentence,
             }
             for name, part in runtime.parts.all().items()

@@ -3,11 +3,13 @@
 import html
 import re
 from collections.abc import AsyncIterator
+from typing import get_args
 
 import pytest
 from sqlmodel import col, select
 
 from shared.runtime import Runtime
+from shared.runtime.build import State
 from shared.store.models import ApiKey, AuditEntry, Member
 from shared.store.models import Session as SignedIn
 from tests.api.running_api import RunningApi
@@ -46,6 +48,15 @@ async def test_an_invited_member_signs_in_with_the_link_that_is_shown_once(brows
         assert (await other.ask("POST", "/app/sign-in", form, OWN_PAGE))[0] == 303
         assert (await other.get("/app/feedback.csv"))[0] == 200
     assert "member.invite" in await actions(runtime)
+
+
+@pytest.mark.parametrize("state", get_args(State))
+@pytest.mark.parametrize("room", ["/app/settings", "/app/health"])
+async def test_a_part_in_any_state_is_shown(browser: Browser, runtime: Runtime, room: str, state: State) -> None:
+    runtime.parts.set("a part", state, "a sentence")
+    status, page, _ = await browser.get(room)
+    assert status == 200
+    assert "a part" in page
 
 
 @pytest.mark.parametrize(("name", "role"), [("", "viewer"), ("Bea", "owner"), ("x" * 61, "viewer"), ("Ada", "viewer")])
