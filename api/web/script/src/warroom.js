@@ -11,7 +11,7 @@ import { noticeError } from "./errors.js";
 api.q = api;
 api.record = record;
 
-// Before `load` there are only listeners, and a view in memory.
+// Before `load` nothing is sent: there are listeners, observers and a view in memory.
 if (!isSilent()) {
   leaveFor(doc.prerendering ? "prerender" : "load");
   const host = doc.referrer.split("/")[2];
