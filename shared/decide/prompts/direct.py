@@ -16,7 +16,7 @@ from shared.decide.prompts.rules import Way
 from shared.decide.prompts.waiting import Waiting, end_if_over, judge, move, prompts_with_people
 from shared.messages import PromptDirect
 from shared.store.models import Identity, OutboxMessage, OutboxState, Person, Platform, Prompt, PromptState
-from shared.store.outbox import enqueue
+from shared.store.outbox import UNFINISHED, enqueue
 
 KIND = "prompt_direct"
 PAGE = 200
@@ -102,7 +102,11 @@ async def _enqueue_if_due(
 
 
 async def _openings_left(session: AsyncSession, rules: PromptSettings, now: datetime) -> int:
-    """How many new Discord conversations may be opened now: by the minute, by the day, none during a pause."""
+    """How many new Discord conversations may be opened now: by the minute, by the day, none during a pause.
+
+    What still waits counts too: after an outage the questions must not leave all at once. So does one that was
+    refused after it was tried, because the conversation was opened for it.
+    """
     if await dm_opening_is_paused(session, now):
         return 0
     opened = select(func.count()).select_from(OutboxMessage)
@@ -110,12 +114,14 @@ async def _openings_left(session: AsyncSession, rules: PromptSettings, now: date
         OutboxMessage.kind == KIND,
         OutboxMessage.destination == "discord_dm",
         col(OutboxMessage.payload)["opens_conversation"].as_boolean(),
-        col(OutboxMessage.state) != OutboxState.SKIPPED.value,
+        or_(col(OutboxMessage.state) != OutboxState.SKIPPED.value, col(OutboxMessage.attempts) > 0),
     )
 
     async def left(cap: int, window: timedelta) -> int:
-        used = (await session.execute(opened.where(OutboxMessage.created_at > now - window))).scalar_one()
-        return max(0, cap - int(used))
+        since = now - window
+        is_recent = or_(col(OutboxMessage.created_at) > since, col(OutboxMessage.sent_at) > since)
+        used = opened.where(or_(is_recent, col(OutboxMessage.state).in_(UNFINISHED)))
+        return max(0, cap - int((await session.execute(used)).scalar_one()))
 
     in_minute = await left(rules.dm_opens_per_minute, timedelta(minutes=1))
     return min(in_minute, await left(rules.dm_opens_per_day, timedelta(days=1)))

@@ -20,6 +20,12 @@ async def make_due(people: People, *names: str) -> None:
     people.later(days=7)
 
 
+async def deliver(people: People) -> None:
+    """What was queued has left."""
+    for row in await people.queued():
+        await people.change(row, state=OutboxState.SENT.value, sent_at=people.clock.now())
+
+
 async def with_community(people: People, *guilds: int, channel: int = 77) -> None:
     known = [CommunitySettings(guild=guild, site="docs", feedback_channel=channel) for guild in guilds]
     discord = people.settings.discord.model_copy(update={"communities": known})
@@ -88,10 +94,32 @@ async def test_an_unsent_question_is_taken_back_at_night_and_sent_in_the_morning
 async def test_only_a_few_conversations_are_opened_in_a_minute(people: People) -> None:
     await make_due(people, "ada", "bea", "cy", "dan", "eve")
     assert await people.send_due() == 3
+    await deliver(people)
     people.later(seconds=30)
     assert await people.send_due() == 0
     people.later(seconds=30)
     assert await people.send_due() == 2
+
+
+@pytest.mark.slow
+async def test_after_an_outage_not_all_conversations_are_opened_at_once(people: People) -> None:
+    await make_due(people, "ada", "bea", "cy", "dan", "eve")
+    assert await people.send_due() == 3
+    people.later(minutes=30)  # Discord was down: they wait
+    assert await people.send_due() == 0
+    await deliver(people)
+    assert await people.send_due() == 0
+    people.later(minutes=1)
+    assert await people.send_due() == 2
+
+
+@pytest.mark.slow
+async def test_a_conversation_that_was_opened_in_vain_counts_as_opened(people: People) -> None:
+    await make_due(people, "ada", "bea", "cy", "dan", "eve")
+    assert await people.send_due() == 3
+    for row in await people.queued():  # direct messages are closed: known only once the conversation is open
+        await people.change(row, state=OutboxState.SKIPPED.value, attempts=1)
+    assert await people.send_due() == 0
 
 
 @pytest.mark.slow
@@ -100,8 +128,10 @@ async def test_only_so_many_conversations_are_opened_in_a_day(people: People) ->
     people.settings = people.settings.model_copy(update={"prompts": limits})
     await make_due(people, "ada", "bea", "cy", "dan", "eve")
     assert await people.send_due() == 3
+    await deliver(people)
     people.later(minutes=2)
     assert await people.send_due() == 1
+    await deliver(people)
     people.later(minutes=2)
     assert await people.send_due() == 0
     people.later(days=1)
