@@ -10,7 +10,7 @@ import json
 import os
 import stat
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -30,16 +30,20 @@ SECRET_NAMES = (
     "x_access_token_secret",
     "secret_key",
 )
+Check = Callable[[Settings], list[str]]  # mistakes, each in a sentence
 DATABASE_URL_FILE = "database_url"  # a setting that may carry a password, so it may be a secret file too
 
 
 def load_settings(
-    environment: Mapping[str, str] | None = None, local_file: Path | None = None, **overrides: Any
+    environment: Mapping[str, str] | None = None,
+    local_file: Path | None = None,
+    checks: Sequence[Check] = (),
+    **overrides: Any,
 ) -> Settings:
     """The settings of this process; raises `ConfigurationError` naming every mistake.
 
-    `local_file` (default: config.local.toml, or the file named by WARROOM_CONFIG_FILE) is optional;
-    `overrides` are sections given by a test, strongest of all.
+    `local_file` (default: config.local.toml, or the file named by WARROOM_CONFIG_FILE) is optional; `checks` know
+    what the types do not; `overrides` are sections given by a test, strongest of all.
     """
     environment = os.environ if environment is None else environment
     problems: list[str] = []
@@ -64,10 +68,13 @@ def load_settings(
     if isinstance(folder := _at(data, ["store", "data_dir"]), str):
         data["store"]["data_dir"] = PROJECT_DIR / folder  # the same folder wherever a command is started
     settings, mistakes = _validate(data)
+    checked = settings
     if settings is None:  # what contradicts between sections shows once the single mistakes are out of the way
         problems += [_explain(mistake) for mistake in mistakes]
-        _, remaining = _validate(_mend(data, defaults, mistakes))
+        checked, remaining = _validate(_mend(data, defaults, mistakes))
         problems += [_explain(mistake) for mistake in remaining if _explain(mistake) not in problems]
+    if checked is not None:
+        problems += [problem for check in checks for problem in check(checked)]
     if problems:
         raise ConfigurationError("The configuration has mistakes:\n" + "\n".join(f"  - {line}" for line in problems))
     assert settings is not None  # without a problem there are settings

@@ -14,8 +14,8 @@ from shared.runtime.output import speak_regardless
 from shared.runtime.process import LeaderPart, PartsOf, Serve, run_process
 from shared.runtime.start_checks import (
     CONFIGURATION_EXIT,
+    SETTINGS_CHECKS,
     UNAVAILABLE_EXIT,
-    check_alert_rules,
     check_deployment,
     check_test_clock,
 )
@@ -32,11 +32,10 @@ def launch(
     signal.signal(signal.SIGTERM, _leave)  # until the loop listens
     speak_regardless()
     try:
-        settings = load_settings()
+        settings = load_settings(checks=SETTINGS_CHECKS)
         if deployed:
             check_deployment(settings)
         check_test_clock(settings)
-        check_alert_rules(settings)
         os.umask(0o077)  # the database, its WAL and the salts are nobody else's business
         set_up_logs(settings.server.log_level, human=sys.stderr.isatty())
         work = run_process(settings, process_clock(), serve, edge_parts, leads=leads, deployed=deployed, demo=demo)

@@ -6,10 +6,11 @@ from urllib.parse import urlsplit
 from shared.clock import shift_file
 from shared.config import Settings, is_loopback_host
 from shared.decide.alerts import unknown_kpis
-from shared.errors import ConfigurationError, StartRefused
+from shared.errors import StartRefused
 
 CONFIGURATION_EXIT = 78  # EX_CONFIG
 UNAVAILABLE_EXIT = 69  # EX_UNAVAILABLE
+SETTINGS_CHECKS = (unknown_kpis,)  # beside the types: a rule about a metric that does not exist would never fire
 
 
 def check_deployment(settings: Settings) -> None:
@@ -19,12 +20,6 @@ def check_deployment(settings: Settings) -> None:
             "Set DATABASE_URL to a PostgreSQL address, or WARROOM_DATA_DIR to a folder on a persistent disk: "
             "without either, everything would be lost at the next deployment."
         )
-
-
-def check_alert_rules(settings: Settings) -> None:
-    """A rule about a metric that does not exist would never fire."""
-    if problems := unknown_kpis(settings):
-        raise ConfigurationError("The configuration has mistakes:\n" + "\n".join(f"  - {line}" for line in problems))
 
 
 def check_test_clock(settings: Settings) -> None:

@@ -65,6 +65,15 @@ def test_mistakes_across_sections_are_named_with_those_inside(tmp_path: Path) ->
         assert name in text
 
 
+def test_what_only_other_modules_know_is_named_with_the_rest(tmp_path: Path) -> None:
+    local = tmp_path / "config.local.toml"
+    local.write_text("[server]\nport = 99999\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_settings({}, local, checks=[lambda settings: [f"after_days: {settings.prompts.after_days} is odd"]])
+    assert "server.port" in str(caught.value)
+    assert "after_days: 7 is odd" in str(caught.value)
+
+
 def test_texts_that_could_not_be_said_are_named(tmp_path: Path) -> None:
     toml = "[texts.de]\nthanx = 'Danke'\nlimited = { one = 'eine Minute', more = 'viele' }\nthanks = 'Danke'\n"
     text = mistakes(tmp_path, toml)
