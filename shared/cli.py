@@ -17,7 +17,8 @@ from rich.progress import Progress
 from shared.clock import process_clock
 from shared.config import Settings, load_settings
 from shared.derive.coverage import MOST_NAMED
-from shared.errors import ConfigurationError, WarroomError
+from shared.errors import ConfigurationError, WarroomError, explain
+from shared.guard.api_keys import SCOPES
 from shared.ingest.erasure import describe_report
 from shared.ingest.imports import Found
 from shared.runtime.build import build_runtime
@@ -36,7 +37,7 @@ from shared.runtime.importing import (
     run_import,
 )
 from shared.runtime.operator_commands import OperatorContext, run_command
-from shared.runtime.start_checks import CONFIGURATION_EXIT, UNAVAILABLE_EXIT
+from shared.runtime.start_checks import CONFIGURATION_EXIT, SETTINGS_CHECKS, UNAVAILABLE_EXIT
 from shared.store.database import DATABASE_FILE, SOCKET_FILE
 
 PLATFORM_MEANING = "web, discord or x; user for somebody whom your servers name"
@@ -68,9 +69,7 @@ def members() -> None:
 def create_key(
     name: str,
     site: Annotated[str, typer.Option(help="key of the site")],
-    scope: Annotated[
-        list[str], typer.Option(help="events:write, feedback:write, prompts:write, privacy:write, events:forward")
-    ],
+    scope: Annotated[list[str], typer.Option(help=", ".join(SCOPES))],
 ) -> None:
     """Make a key; it is shown this once."""
     made = _ask("key-create", name=name, site=site, scopes=scope)
@@ -153,7 +152,7 @@ def run_job(name: str) -> None:
 
 
 @app.command("retry-dead")
-def retry_dead(number: int) -> None:
+def retry_dead(number: Annotated[int, typer.Argument(min=1, max=2**63 - 1)]) -> None:
     """Put a dead letter back into the outbox."""
     print(_ask("retry-dead", id=number))
 
@@ -280,7 +279,7 @@ def check_config() -> None:
 
 def _settings() -> Settings:
     try:
-        return load_settings()
+        return load_settings(checks=SETTINGS_CHECKS)
     except ConfigurationError as error:
         _fail(str(error), CONFIGURATION_EXIT)
         raise
@@ -292,7 +291,7 @@ def _ask(command: str, write: Callable[[str], object] | None = None, /, **argume
     try:
         return asyncio.run(_ask_process_or_store(settings, command, arguments, write))
     except WarroomError as error:
-        _fail(str(error), 1)
+        _fail(explain(error), 1)
     except OSError as error:
         _fail(f"The store cannot be reached: {error.strerror or error}", UNAVAILABLE_EXIT)
 

@@ -32,6 +32,12 @@ class InvalidInput(WarroomError):
         self.problems = tuple(problems)
 
 
+def explain(error: WarroomError) -> str:
+    """The sentence of an error, with the fields that are wrong where it names some."""
+    problems = error.problems if isinstance(error, InvalidInput) else ()
+    return "\n".join([str(error), *(f"  {problem.field}: {problem.reason}" for problem in problems)])
+
+
 class BodyTooLarge(InvalidInput):
     """A request body above its limit; `messages` stand in it, as far as that is known."""
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from shared.errors import StartRefused, WarroomError
+from shared.errors import StartRefused, WarroomError, explain
 from shared.runtime.operator_commands import OperatorContext, open_command
 
 logger = logging.getLogger(__name__)
@@ -65,7 +65,7 @@ async def _answer(context: OperatorContext, line: bytes) -> AsyncIterator[dict[s
             answer = None
         yield {"ok": answer}
     except WarroomError as error:
-        yield {"error": str(error)}
+        yield {"error": explain(error)}
     except Exception:
         logger.exception("an operator command failed")
         yield {"error": "The command failed inside Warroom; its log says why."}

@@ -16,7 +16,7 @@ from shared.ingest import erasure
 from shared.jobs.job_table import JOBS, find_job
 from shared.jobs.scheduler import run_job
 from shared.runtime.build import Runtime
-from shared.runtime.import_commands import find_import_span, import_days, import_events
+from shared.runtime.import_commands import end_import, find_import_span, import_days, import_events
 from shared.store import outbox
 from shared.store.models import ApiKey, Member, OutboxMessage, OutboxState
 
@@ -74,9 +74,7 @@ async def list_members(runtime: Runtime, _arguments: Mapping[str, Any]) -> list[
 
 async def create_key(runtime: Runtime, arguments: Mapping[str, Any]) -> dict[str, str]:
     """A new API key; it is shown this once."""
-    now, site = runtime.clock.now(), str(arguments["site"])
-    if runtime.settings.site(site) is None:
-        raise InvalidInput(f"There is no site {site!r}.", [FieldProblem("site", "not in the configuration")])
+    now, site = runtime.clock.now(), _known_site(runtime, arguments["site"])
 
     async def unit(session: Any) -> dict[str, str]:
         key, shown = await api_keys.create_key(session, str(arguments["name"]), site, arguments["scopes"], ACTOR, now)
@@ -108,9 +106,23 @@ async def revoke_key(runtime: Runtime, arguments: Mapping[str, Any]) -> str:
 
 async def rebuild_rollups(runtime: Runtime, arguments: Mapping[str, Any]) -> str:
     """Recomputes the counters of one site's day from its rows."""
-    site, day = str(arguments["site"]), date.fromisoformat(str(arguments["day"]))
+    site, day = _known_site(runtime, arguments["site"]), _day(arguments["day"])
     await runtime.store.writer.run(lambda session: rollups.rebuild(session, site, day))
     return f"rebuilt {site} {day}"
+
+
+def _known_site(runtime: Runtime, named: object) -> str:
+    site = str(named)
+    if runtime.settings.site(site) is None:
+        raise InvalidInput(f"There is no site {site!r}.", [FieldProblem("site", "not in the configuration")])
+    return site
+
+
+def _day(named: object) -> date:
+    try:
+        return date.fromisoformat(str(named))
+    except ValueError:
+        raise InvalidInput(f"{named!r} is no day.", [FieldProblem("day", "as in 2026-03-11")]) from None
 
 
 async def run_one_job(runtime: Runtime, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -202,6 +214,7 @@ COMMANDS: dict[str, Command] = {
     "import-span": find_import_span,
     "import-events": import_events,
     "import-days": import_days,
+    "import-end": end_import,
     "export": export_person,
     "erase": erase_person,
     "privacy-report": report_privacy,

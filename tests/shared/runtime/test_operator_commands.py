@@ -117,6 +117,8 @@ async def test_the_socket_answers_only_its_owner(runtime: Runtime, settings: Set
         assert "outbox" in status
         with pytest.raises(WarroomError, match="no command"):
             await call_running_process(path, "nothing", {})
+        with pytest.raises(WarroomError, match="role: one of viewer, analyst, operator, admin"):
+            await call_running_process(path, "sign-in", {"name": "Ada", "role": "boss"})
     assert not path.exists()
     assert {"sign-in", "export", "erase"} <= COMMANDS.keys()
 
@@ -181,6 +183,12 @@ async def test_the_report_counts_without_naming(runtime: Runtime) -> None:
     await ask(runtime, "erase", platform="web", external_id="docs/ada-0123456789")
     assert (await ask(runtime, "privacy-report"))["erasures"]["count"] == 1
     assert "usage_day" in describe_report(await ask(runtime, "privacy-report"))
+
+
+@pytest.mark.parametrize(("site", "day"), [("nosuch", "2026-03-11"), ("docs", "yesterday")])
+async def test_counters_of_no_site_or_no_day_are_not_rebuilt(runtime: Runtime, site: str, day: str) -> None:
+    with pytest.raises(InvalidInput):
+        await ask(runtime, "rollups-rebuild", site=site, day=day)
 
 
 async def test_a_user_whom_servers_name_is_handed_out_and_erased(runtime: Runtime) -> None:
