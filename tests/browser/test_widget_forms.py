@@ -23,6 +23,10 @@ AWAY = (503, {"title": "Away", "detail": "Cannot store now."})
 LATER = (429, {"title": "Too many", "detail": "Please wait 3 minutes."})
 REFUSED = (400, {"title": "Bad", "detail": "Please check.", "errors": [{"field": "contact", "reason": "Too long."}]})
 WORDS = "Words I do not want to type again"
+PLAIN = """
+<form method="post" action="/feedback" data-warroom-form>
+  <textarea name="text"></textarea><button>Send</button>
+</form>"""
 
 
 async def test_vote_reason_and_words_are_one_answer(browser_page_factory: PageFactory, site: RecordingSite) -> None:
@@ -178,8 +182,7 @@ async def test_a_proxy_that_says_yes_for_a_dead_collector_is_not_believed(
 async def test_forms_that_look_alike_keep_their_own_words(
     browser_page_factory: PageFactory, site: RecordingSite
 ) -> None:
-    plain = '<form method="post" action="/feedback"><textarea name="text"></textarea><button>Send</button></form>'
-    site.pages["/page"] = question_page(plain * 2, "data-prompts")
+    site.pages["/page"] = question_page(PLAIN * 2, "data-prompts")
     page = await browser_page_factory()
     await page.goto(site.address + "/page")
     await page.evaluate(AGREE)
@@ -221,6 +224,52 @@ async def test_after_a_failed_vote_there_is_one_panel_with_the_words(
     await panel.get_by_role("button").click()
     await expect(panel).to_have_count(0)
     assert {"score": int(again == "Yes"), "text": WORDS}.items() <= site.feedback[-1].items()
+
+
+@pytest.mark.slow
+async def test_a_vote_that_arrived_with_its_reason_is_not_called_lost(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    """The vote's own request fails after the one with the reason was taken."""
+    site.pages["/page"] = question_page(VOTE)
+    page = await browser_page_factory()
+    await page.goto(site.address + "/page")
+    may_fail, failed = asyncio.Event(), asyncio.Event()
+
+    async def fail_later(route: Route) -> None:
+        await may_fail.wait()
+        await route.abort()
+        failed.set()
+
+    await page.route("**/feedback", fail_later, times=1)
+    await page.get_by_role("button", name="No", exact=True).click()
+    panel, status = page.locator(".warroom-reason"), page.locator(".warroom-helpful").get_by_role("status")
+    await panel.locator("textarea").fill(WORDS)
+    await expect(status).to_contain_text("Sending")
+    await panel.get_by_role("button").click()
+    await expect(panel).to_have_count(0)
+    may_fail.set()
+    await failed.wait()
+    await page.wait_for_function("!document.querySelector('.warroom-helpful').dataset.busy")
+    await expect(status).to_contain_text("Thank you")
+    await expect(page.get_by_role("button", name="No", exact=True)).to_have_attribute("aria-pressed", "true")
+    assert [answer["text"] for answer in site.feedback] == [WORDS]
+
+
+@pytest.mark.slow
+async def test_a_form_of_the_page_that_is_not_ours_is_left_alone(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    """Neither sent in our way nor kept, whatever its address is called."""
+    site.pages["/page"] = question_page(VOTE + PLAIN.replace(" data-warroom-form", ""), "data-prompts")
+    page = await browser_page_factory()
+    await page.goto(site.address + "/page")
+    await page.evaluate(AGREE)
+    await page.locator("textarea").fill(WORDS)
+    assert list(await page.evaluate("({...localStorage, ...sessionStorage})")) == ["warroom.id"]
+    await page.get_by_role("button", name="Send").click()
+    await expect(page.get_by_role("heading", name="Thank you")).to_be_visible()  # the page that a plain form leads to
+    assert site.feedback == [{"text": WORDS}]
 
 
 @pytest.mark.slow

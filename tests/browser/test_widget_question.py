@@ -196,6 +196,38 @@ async def test_question_that_the_reader_walked_away_from_comes_along(
     assert list(await stored(page)) == ["warroom.id"]
 
 
+async def test_a_question_comes_again_where_the_site_exchanges_its_pages_itself(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    page = await browser_page_factory(**DESK)
+    await open_question(page, site)
+    block = page.locator(".warroom-prompt")
+    await block.locator("textarea").fill("Half a sent")
+    await page.evaluate(
+        """() => {
+          history.pushState({}, '', '/page/two');
+          document.querySelector('main').replaceWith(document.createElement('main'));
+        }"""
+    )
+    await expect(block).to_have_count(0)
+    await expect(block.locator("textarea")).to_have_value("Half a sent", timeout=30_000)
+    await expect(block).to_have_count(1)
+    assert len(site.questions) == 1
+    await block.get_by_role("button", name="Not now").click()
+    await expect(block).to_have_count(0)
+    assert list(await stored(page)) == ["warroom.id"]
+
+
+async def test_who_takes_the_agreement_back_is_asked_no_more(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    page = await browser_page_factory(**DESK)
+    await open_question(page, site)
+    await page.evaluate("warroomWidget.consent(false)")
+    await expect(page.locator(".warroom-prompt")).to_have_count(0)
+    assert (await stored(page), site.dismissals) == ({}, [])
+
+
 async def test_a_question_that_was_answered_elsewhere_is_closed_on_the_way_back(
     browser_page_factory: PageFactory, site: RecordingSite
 ) -> None:

@@ -4,7 +4,7 @@ import { fieldsOf, send } from "./widget_sending.js";
 import { quietly, randomId, readDraft, writeDraft } from "./widget_tag.js";
 
 const PANEL = ".warroom-reason";
-const FORMS = "form[action$=feedback]:not(.warroom-reason, .warroom-answer)"; // of the page, not made here
+const FORMS = "form:is([data-warroom-helpful], [data-warroom-form], [data-warroom-survey])"; // others are not ours
 const REASONS = { 0: ["findability", "clarity", "accuracy", "out_of_date", "other"], 1: ["findability", "clarity", "accuracy", "other"] };
 
 export function watchForms() {
@@ -38,7 +38,10 @@ async function vote(form, score) {
   const id = randomId();
   const fields = { ...fieldsOf(form), scale: "0-1", score: +score, id };
   const panel = ask(form, fields);
-  if (await send(form, fields, textsOf(form), statusOf(form))) return;
+  const texts = textsOf(form);
+  const status = statusOf(form);
+  if (await send(form, fields, texts, status)) return;
+  if (panel.dataset.sent) return (status.textContent = texts.thanks); // with the reason, which was quicker
   if (form.dataset.vote === id && panel.isConnected && !panel.dataset.used) panel.remove();
   mark(form);
 }
@@ -71,6 +74,7 @@ function ask(form, fields, draft = {}) {
     if (await send(panel, { ...fields, ...said }, texts, statusOf(form))) {
       writeDraft(nameOf(form));
       mark(form, fields);
+      panel.dataset.sent = 1;
       if (panel.contains(document.activeElement)) form.querySelector("button").focus(); // the pressed button goes away
       panel.remove();
     }

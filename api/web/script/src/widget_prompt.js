@@ -8,18 +8,21 @@ import { language, options, quietly, readDraft, urlOf, writeDraft } from "./widg
 const DRAFT = "prompt";
 const WIDE = "(min-width: 640px) and (min-height: 480px)"; // as in widget.css: there it floats
 
+let shown; // the parts of the newest one
+
 // A question that was open when the page was reloaded or left, with what was typed.
 export const openPrompt = () => readDraft(DRAFT);
 export const keepPrompt = (prompt, said) => writeDraft(DRAFT, { prompt, ...said });
 
 export async function showPrompt(prompt, person, draft = {}) {
-  if (document.querySelector(".warroom-prompt")) return;
   const texts = { ...ENGLISH, ...prompt.texts };
   const main = document.querySelector("main") || document.body;
   const home = matchMedia(WIDE).matches || (await endsBelowScreen(main)) ? main : document.body;
+  if (document.querySelector(".warroom-prompt")) return;
   const status = make("p", { className: "warroom-announcer", role: "status" });
   const parts = { ...makeParts(prompt, texts), prompt, texts, person, status, main };
   home.append(parts.block, status);
+  shown = parts;
   document.documentElement.classList.add("warroom-prompt-open");
   fill(parts.form, draft);
   setTimeout(() => { status.textContent = prompt.question; }, 100); // a region filled while being added is not read out
@@ -115,6 +118,14 @@ function close({ block, status, main }, before) {
   status.textContent = "";
   document.documentElement.classList.remove("warroom-prompt-open");
   if (hadFocus) focusQuietly(before && before.isConnected && before !== document.body ? before : main);
+}
+
+// Sites that exchange their pages themselves throw it away with the page.
+export const isLost = () => shown && !shown.block.isConnected && openPrompt();
+
+// Of a reader who no longer agrees: nothing is sent about them any more.
+export function takeAway() {
+  if (shown) close(shown);
 }
 
 function dismiss({ prompt }, person, how) {

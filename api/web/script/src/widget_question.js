@@ -1,7 +1,7 @@
 // Who may be asked: a reader who agreed to one random id, where the owner has switched that on. The server knows whether
 // a question is due; asking it claims the question, so it is asked only when the question could be shown at once.
 import { isBusy } from "./widget_screen.js";
-import { keepPrompt, openPrompt, showPrompt } from "./widget_prompt.js";
+import { isLost, keepPrompt, openPrompt, showPrompt, takeAway } from "./widget_prompt.js";
 import { language, mayStore, options, quietly, randomId, readId, urlOf, writeId } from "./widget_tag.js";
 
 const AFTER_LOAD_MS = 10000;
@@ -18,7 +18,10 @@ export function startQuestions() {
   const draft = openPrompt();
   if (draft) quietly(showWhenFree)(draft.prompt, draft);
   else plan();
-  if (window.navigation) navigation.addEventListener("navigatesuccess", plan);
+  if (window.navigation) navigation.addEventListener("navigatesuccess", () => {
+    plan();
+    setTimeout(quietly(showAgain), LOOK_AGAIN_MS);
+  });
 }
 
 export const whoIsThis = () => person;
@@ -27,8 +30,14 @@ export const whoIsThis = () => person;
 export function consent(isGiven) {
   const id = isGiven && mayStore ? readId() || randomId() : null;
   know((isGiven && !mayStore) || !writeId(id) ? null : id);
+  if (!person) takeAway();
   plan();
   return person;
+}
+
+function showAgain() {
+  const draft = isLost();
+  if (draft) return showWhenFree(draft.prompt, draft);
 }
 
 function know(id) {
