@@ -1,6 +1,6 @@
 """Who a visitor is without knowing who: a keyed hash whose salt lives for one local day of the site.
 
-Limits by address have such a salt too.
+Limits by address have such a salt too, and an import has one until it ends.
 
 Addresses and user agents exist only inside these calls. On SQLite the salts are in a 0600 file beside
 the database, on PostgreSQL in an UNLOGGED table that dumps leave out; both are gone within 48 hours.
@@ -30,6 +30,7 @@ logger = logging.getLogger(__name__)
 
 SALT_FILE = "salts.json"
 SALT_BYTES = 32
+ONE_DAY = timedelta(days=1)
 SALT_HOURS = 48  # after the end of its day a salt lives no longer than this
 OF_LIMITS = ""  # in place of a site: limits by address belong to none
 UNKNOWN = "unknown"
@@ -86,22 +87,43 @@ class VisitorHasher:
 
     def _forget_old(self, site: str, day: date) -> None:
         """Only this site's: at any moment two sites may be on different days."""
-        oldest = {site: day - timedelta(days=1)}
+        oldest = {site: day - ONE_DAY}
         self._salts = {key: salt for key, salt in self._salts.items() if key[1] >= oldest.get(key[0], date.min)}
 
-    async def days_with_salts(self) -> set[date]:
-        """The days whose visitors could still be computed."""
+    async def import_salt(self, name: str) -> bytes:
+        """The salt of visitors in an import, the same until it ends, also for a run that goes on where one was cut off.
+
+        Of an import that never ends it is destroyed like any salt; what goes on later has a new one.
+        """
+        today = self._clock.now().date()
+        kept = {day for day in await self.days_with_salts(name) if day >= today - ONE_DAY}
+        return await self._salt(name, min(kept, default=today))
+
+    async def end_import(self, name: str) -> None:
+        """Destroys its salt: from here on nobody can be found by the id that they had elsewhere."""
+        async with self._loading:
+            self._salts = {key: salt for key, salt in self._salts.items() if key[0] != name}
+            if self._file is not None:
+                try:
+                    await asyncio.to_thread(remove_old_from_file, self._file, {name: date.max}, date.min)
+                except OSError as error:  # disk full, folder read-only
+                    raise CannotStore from error
+            else:
+                await self._store.writer.run(lambda session: _remove_old_rows(session, {name: date.max}, date.min))
+
+    async def days_with_salts(self, site: str | None = None) -> set[date]:
+        """The days whose visitors could still be computed, of a site or of anything."""
         if self._file is not None:
             salts = await asyncio.to_thread(_read_salts, self._file)
-            return {date.fromisoformat(day) for days in salts.values() for day in days}
+            return {date.fromisoformat(day) for name in salts if site in (None, name) for day in salts[name]}
         async with self._store.read() as session:
-            return await dialect.days_with_salts(session)
+            return await dialect.days_with_salts(session, site)
 
     async def destroy_old(self) -> int:
         """Removes the salts of the days before a site's yesterday, so none lives longer than two days; how many."""
         now = self._clock.now()
-        oldest = {site.key: local_day(now, site.zone) - timedelta(days=1) for site in self._sites}
-        others = now.date() - timedelta(days=1)
+        oldest = {site.key: local_day(now, site.zone) - ONE_DAY for site in self._sites}
+        others = now.date() - ONE_DAY
         async with self._loading:
             self._salts = {key: salt for key, salt in self._salts.items() if key[1] >= oldest.get(key[0], others)}
             if self._file is not None:
@@ -125,7 +147,7 @@ def keep_salt_in_file(path: Path, site: str, day: date, fresh: bytes) -> bytes:
     if stored is not None:
         return bytes.fromhex(stored)
     salts.setdefault(site, {})[day.isoformat()] = fresh.hex()
-    _write_salts(path, _without_old(salts, {site: day - timedelta(days=1)}, date.min))
+    _write_salts(path, _without_old(salts, {site: day - ONE_DAY}, date.min))
     return fresh
 
 
@@ -142,10 +164,11 @@ def remove_old_from_file(path: Path, oldest: Mapping[str, date], others: date) -
 def _without_old(
     salts: dict[str, dict[str, str]], oldest: Mapping[str, date], others: date
 ) -> dict[str, dict[str, str]]:
-    return {
+    kept = {
         site: {day: salt for day, salt in days.items() if date.fromisoformat(day) >= oldest.get(site, others)}
         for site, days in salts.items()
     }
+    return {site: days for site, days in kept.items() if days}
 
 
 def _read_salts(path: Path) -> dict[str, dict[str, str]]:

@@ -1,6 +1,7 @@
-"""The operator commands behind `warroom import`: up to which day, rows of events, and counters of whole days."""
+"""The operator commands behind `warroom import`: up to which day, rows of events, counters of days, and its end."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -18,12 +19,25 @@ async def find_import_span(runtime: Runtime, arguments: Mapping[str, Any]) -> di
 
 async def import_events(runtime: Runtime, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """What became of rows of events; with `dry` what would."""
-    return (await _intake(runtime).take_events(_import_of(runtime, arguments), arguments["rows"])).as_data()
+    of = _import_of(runtime, arguments)
+    if not of.dry:
+        of = replace(of, salt=await runtime.hasher.import_salt(_name_of(of)))
+    return (await _intake(runtime).take_events(of, arguments["rows"])).as_data()
 
 
 async def import_days(runtime: Runtime, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """What became of counters of days; with `dry` what would."""
     return (await _intake(runtime).take_days(_import_of(runtime, arguments), arguments["rows"])).as_data()
+
+
+async def end_import(runtime: Runtime, arguments: Mapping[str, Any]) -> None:
+    """All rows were taken: nobody can be found in them by their id from here on."""
+    await runtime.hasher.end_import(_name_of(_import_of(runtime, arguments)))
+
+
+def _name_of(of: Import) -> str:
+    """Stands for the import where salts are kept; no site is called like this."""
+    return f"import {of.source} {of.site.key}"
 
 
 def _intake(runtime: Runtime) -> ImportIntake:
@@ -36,7 +50,6 @@ def _import_of(runtime: Runtime, arguments: Mapping[str, Any]) -> Import:
         source=str(arguments["source"]),
         until=date.fromisoformat(str(arguments["until"])),
         dry=bool(arguments["dry"]),
-        salt=bytes.fromhex(str(arguments["salt"])),
     )
 
 

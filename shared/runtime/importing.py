@@ -2,7 +2,6 @@
 
 import csv
 import json
-import secrets
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -31,7 +30,6 @@ DAYS_AT_ONCE = 20
 PIECE_BYTES = 400_000  # a command is one line of at most a megabyte
 KEYS_OF_A_DAY = 1000
 KEY_BYTES_OF_A_DAY = 300_000
-SALT_BYTES = 32
 
 
 @dataclass
@@ -110,17 +108,12 @@ def read_export(export: Export, limits: LimitSettings, progress: Callable[[int],
 
 @dataclass(frozen=True)
 class ImportRun:
-    """One run: what for which site, up to which day, and the salt of visitors, which nobody else knows.
-
-    A run that goes on where another was cut off counts those visitors once more who are on both sides of the cut on
-    the same day.
-    """
+    """One run: what for which site, and up to which day."""
 
     kind: str
     site: str
     until: date | None = None
     dry: bool = False
-    salt: str = field(default_factory=lambda: secrets.token_hex(SALT_BYTES))
 
 
 async def run_import(ask: Ask, found: Iterator[Found], run: ImportRun, rejects: RejectsFile) -> ImportReport:
@@ -136,6 +129,8 @@ async def run_import(ask: Ask, found: Iterator[Found], run: ImportRun, rejects: 
                 report.leave_out(one.reason)
         for part in _parts([one for one in piece if not isinstance(one, Rejected)]):
             await _send(ask, part, replace(run, until=until), report, rejects)
+    if not run.dry and run.kind != "plausible":  # its days have no visitors to tell apart
+        await ask("import-end", site=run.site, source=run.kind, until=str(until), dry=False)
     return report
 
 
@@ -200,7 +195,6 @@ async def _send(
         source=run.kind,
         until=str(run.until),
         dry=run.dry,
-        salt=run.salt,
         rows=[data for _, data in part],
     )
     report.stored += answer["stored"]

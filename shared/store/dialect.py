@@ -221,9 +221,12 @@ async def keep_salt(session: AsyncSession, site: str, day: date, fresh: bytes) -
     return bytes(stored.scalar_one())
 
 
-async def days_with_salts(session: AsyncSession) -> set[date]:
-    """The days of all salts that are left."""
-    return set((await session.execute(text("SELECT DISTINCT local_day FROM visitor_salt"))).scalars())
+async def days_with_salts(session: AsyncSession, site: str | None = None) -> set[date]:
+    """The days of the salts that are left, of one site or of all."""
+    query, values = "SELECT DISTINCT local_day FROM visitor_salt", {"site": site}
+    if site is not None:
+        return set((await session.execute(text(f"{query} WHERE site = :site"), values)).scalars())
+    return set((await session.execute(text(query))).scalars())
 
 
 async def remove_salts_before(session: AsyncSession, oldest: date, site: str | None = None) -> int:

@@ -16,6 +16,7 @@ from tests.scenarios.warroom_process import WarroomProcess, running_warroom
 
 HEADER = "session_id,event_id,created_at,url_path,event_type"
 ROWS = 2500
+VISITORS = 500  # each has rows on both sides of any cut
 MANY_ROWS = 20_000  # so many that the first ones are seen long before the last
 
 
@@ -47,7 +48,7 @@ async def warroom_import(warroom: WarroomProcess, folder: Path, *arguments: str)
 
 def write_export(folder: Path, rows: int) -> None:
     day = (datetime.now(UTC) - timedelta(days=20)).date()
-    lines = [f"s{n // 3},e{n},{day} 10:00:{n % 60:02d},/intro/{n % 50},1" for n in range(rows)]
+    lines = [f"s{n % VISITORS},e{n},{day} 10:00:{n % 60:02d},/intro/{n % 50},1" for n in range(rows)]
     (folder / "website_event.csv").write_text("\n".join([HEADER, *lines]))
 
 
@@ -93,6 +94,8 @@ async def check_all_rows_once(warroom: WarroomProcess, folder: Path) -> int:
         ids = list((await session.execute(select(Event.event_id))).scalars())
         counted = select(func.sum(Rollup.count)).where(Rollup.measure == "event")
         assert (await session.execute(counted)).scalar_one() == MANY_ROWS
+        visitors = select(func.sum(Rollup.count)).where(Rollup.measure == "visitor_day")
+        assert (await session.execute(visitors)).scalar_one() == VISITORS
     assert len(ids) == len(set(ids)) == MANY_ROWS
     return int(found[2])
 

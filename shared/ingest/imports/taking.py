@@ -1,7 +1,7 @@
 """Stores imported rows: checked and cleaned as events that come by the wire, each once, however often they are sent.
 
 What happened long ago keeps its time. An imported visitor lasts one day, as any visitor without consent does, and is
-a hash with a salt that only the run of the import knows: after it nobody can find somebody's rows by their id.
+a hash with a salt that is destroyed when the import ends: after it nobody can find somebody's rows by their id.
 """
 
 from collections.abc import Callable, Mapping, Sequence

@@ -144,6 +144,24 @@ async def test_a_limit_knows_an_address_for_a_day_only(settings: Settings, store
     assert await again.days_with_salts() == set()
 
 
+async def test_an_import_has_one_salt_until_it_ends(settings: Settings, store: Store, clock: ManualClock) -> None:
+    """Over a cut, a restart and a midnight; never longer than any salt lives, and apart from the salts of visits."""
+    first = VisitorHasher(settings, store, clock)
+    before = await visitor(first, clock.now())
+    salt = await first.import_salt("import csv docs")
+    assert await first.import_salt("import csv blog") != salt
+    clock.advance(days=1)
+    again = VisitorHasher(settings, store, clock)
+    assert await again.import_salt("import csv docs") == salt
+    await again.end_import("import csv docs")
+    assert await again.import_salt("import csv docs") != salt
+    clock.advance(days=-1)
+    assert await visitor(again, clock.now()) == before
+    clock.advance(days=3)
+    await again.destroy_old()
+    assert await again.days_with_salts() == set()
+
+
 @pytest.mark.parametrize(
     ("peer", "forwarded", "found"),
     [

@@ -26,8 +26,16 @@ async def take(
     dry: bool = False,
     website: str | None = None,
     until: date | None = None,
+    cut_after: int | None = None,
 ) -> ImportReport:
+    """`cut_after`: so many pieces of events are taken, then the connection is gone."""
+    pieces = 0
+
     async def ask(command: str, **arguments: Any) -> Any:
+        nonlocal pieces
+        pieces += command == "import-events"
+        if cut_after is not None and pieces > cut_after:
+            raise ConnectionError
         sent = json.loads(json.dumps(arguments))  # as through the socket
         return json.loads(json.dumps(await run_command(OperatorContext(runtime), command, sent)))
 

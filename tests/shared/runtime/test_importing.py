@@ -15,7 +15,7 @@ from shared.config import Settings
 from shared.errors import InvalidInput
 from shared.ingest.imports.rows import Source, read_rows
 from shared.runtime import Runtime, build_runtime
-from shared.runtime.importing import Export, read_export
+from shared.runtime.importing import EVENTS_AT_ONCE, Export, read_export
 from shared.store.models import ImportedDay
 from tests.conftest import make_settings
 from tests.shared.runtime.import_stage import events, rejected, rollups, take, write_plausible, write_umami
@@ -51,7 +51,7 @@ async def test_umami_rows_become_events_of_their_time_and_a_second_run_adds_noth
 
 
 async def test_nobody_can_find_a_visitor_by_their_id_after_the_run(runtime: Runtime, tmp_path: Path) -> None:
-    """The salt was the run's own: the same id on the same day is somebody else to the next one."""
+    """The salt is destroyed with its end: the same id on the same day is somebody else to the next one."""
     for event in ("e1", "e2"):
         await take(
             runtime, "umami", write_umami(tmp_path, f"w,ada@example.com,{event},2026-01-05 10:00:00,/intro,,,,1,")
@@ -59,6 +59,20 @@ async def test_nobody_can_find_a_visitor_by_their_id_after_the_run(runtime: Runt
     one, other = await events(runtime)
     assert one.visitor != other.visitor
     assert "ada@example.com" not in str([one, other])
+
+
+async def test_who_is_on_both_sides_of_a_cut_is_one_visitor(runtime: Runtime, tmp_path: Path) -> None:
+    """A run that goes on where another was cut off knows the visitors of that one, until it ends."""
+    rows = [f"w,s{n % 7},e{n},2026-01-05 10:00:00,/intro,,,,1," for n in range(2 * EVENTS_AT_ONCE)]
+    path = write_umami(tmp_path, *rows)
+    with pytest.raises(ConnectionError):
+        await take(runtime, "umami", path, cut_after=1)
+    assert len(await events(runtime)) == EVENTS_AT_ONCE
+    report = await take(runtime, "umami", path)
+    assert (report.stored, report.repeated) == (EVENTS_AT_ONCE, EVENTS_AT_ONCE)
+    assert (await rollups(runtime))["2026-01-05", "visitor_day", ""][0] == 7
+    assert len({event.visitor for event in await events(runtime)}) == 7
+    assert await runtime.hasher.days_with_salts("import umami docs") == set()
 
 
 async def test_bad_rows_are_named_with_their_line(runtime: Runtime, tmp_path: Path) -> None:
