@@ -10,7 +10,7 @@ from typing import Any, NoReturn
 
 import pytest
 import pytest_asyncio
-from playwright.async_api import Browser, BrowserContext, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, Page, async_playwright, expect
 
 from tests.browser.newcomer_scene import newcomers_warroom, tell_some_voices
 from tests.scenarios.warroom_process import WarroomProcess
@@ -32,6 +32,9 @@ AXE = Path(__file__).parent / "node_modules" / "axe-core" / "axe.min.js"
 AXE_TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 
 PageFactory = Callable[..., Awaitable[Page]]
+expect.set_options(
+    timeout=30_000
+)  # ms, as long as an action may take; Playwright's five seconds are few on a busy machine
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")

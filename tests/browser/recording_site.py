@@ -90,7 +90,7 @@ class RecordingSite:
     def named(self, name: str) -> list[dict[str, Any]]:
         return [event for event in self.events if event["name"] == name]
 
-    async def wait_until(self, is_so: Callable[[], bool], seconds: float = 10) -> None:
+    async def wait_until(self, is_so: Callable[[], bool], seconds: float = 30) -> None:
         """Returns when what was recorded makes `is_so` true; fails after `seconds`."""
         async with asyncio.timeout(seconds):
             while not is_so():

@@ -78,7 +78,7 @@ def requests_of(page: Page) -> list[Request]:
 
 async def requests_to(page: Page, log: list[Request], part: str) -> list[Request]:
     """Those of `log` with `part` in their address. The browser tells of one some time after the site has it."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while not any(part in request.url for request in log):
             await page.wait_for_timeout(50)
     await settle(page)
