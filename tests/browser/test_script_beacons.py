@@ -66,10 +66,10 @@ async def test_typical_visit_is_two_beacons_of_a_kilobyte(
     page = await browser_page_factory(viewport={"width": 412, "height": 823})
     await visit(page, site, "/guides/getting-started")
     await page.mouse.wheel(0, 600)
-    await page.wait_for_timeout(300)
+    await settle(page)
     if clicks:
         await page.click("#next")
-    await page.wait_for_timeout(300)
+    await settle(page)
     await leave_and_hear(page, site)
     assert len(site.beacons) <= 2
     assert sum(site.sizes) <= 1024

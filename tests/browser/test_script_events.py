@@ -86,7 +86,7 @@ async def test_click_that_a_router_follows_at_once_belongs_to_the_page_it_left(
     page = await browser_page_factory()
     await visit(page, site, "/page")
     await page.click("#link")
-    await page.wait_for_timeout(300)
+    await settle(page)
     await leave_and_hear(page, site, times=2)
     assert [event["page"] for event in site.named("click")] == ["/page"]
     assert [event["page"] for event in site.named("page_view")] == ["/page", "/second"]
@@ -145,7 +145,7 @@ async def test_selecting_text_follows_no_link_and_reaches_no_goal(
     await page.mouse.move(last["x"] + 60, last["y"] + last["height"] / 2, steps=5)
     await page.mouse.up()
     assert "A link" in await page.evaluate("getSelection().toString()")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site)
     assert site.named("outbound_click") == site.named("conversion") == []
     assert problems_of(page) == []
@@ -253,7 +253,7 @@ async def test_step_that_comes_later_is_noticed(browser_page_factory: PageFactor
         "document.querySelector('main').insertAdjacentHTML('afterbegin', `<section data-warroom-sequence=late"
         " data-warroom-step=1 style='height: 100px'></section>`); scrollTo(0, 10)"
     )
-    await page.wait_for_timeout(500)
+    await settle(page)
     await leave_and_hear(page, site)
     assert [event["sequence"] for event in site.named("sequence_step")] == ["late"]
 
@@ -268,9 +268,9 @@ async def test_scroll_depth_is_the_deepest_percent(
         await page.add_init_script("delete window.onscrollend")
     await visit(page, site, "/page")
     await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    await page.wait_for_timeout(400)
+    await settle(page)
     await page.evaluate("scrollTo(0, 0)")
-    await page.wait_for_timeout(200)
+    await settle(page)
     await leave_and_hear(page, site)
     assert site.named("engagement")[-1]["scroll_percent"] == 100
     assert 0 < sum(event["engaged_ms"] for event in site.named("engagement")) < 60_000
@@ -377,11 +377,11 @@ async def finish_quickstart(page: Page) -> None:
     await page.fill("#card-name", "harbour")
     await page.keyboard.press("Enter")
     await expect(page.locator("#card-file-check")).to_have_text(re.compile("greeting"))
-    await page.wait_for_timeout(200)
+    await settle(page)
     await page.fill("#card-file", '{"name": "harbour", "greeting": "Open late", "accent": "orange"}')
     await page.click("#file-form button")
     await expect(page.locator("#lantern-greeting")).to_have_text("Open late")
     await page.locator("#finish").scroll_into_view_if_needed()
-    await page.wait_for_timeout(200)
+    await settle(page)
     await page.click("#finish")
     await expect(page.locator("#finished")).to_have_text(re.compile("Done"))

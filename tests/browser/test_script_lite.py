@@ -22,6 +22,7 @@ from tests.browser.script_scene import (
     props_of,
     requests_of,
     requests_to,
+    settle,
     show,
     visit,
 )
@@ -56,7 +57,7 @@ async def use_everything(page: Page) -> None:
     for name in ("out", "own", "go"):
         await page.click(f"#{name}")
     await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    await page.wait_for_timeout(400)
+    await settle(page)
     await page.evaluate("document.querySelector('[data-warroom-step]').dataset.warroomDone = ''")
     await page.evaluate("warroom('own', {a: 1, b: 'c', d: true})")
 
@@ -121,14 +122,14 @@ async def test_views_in_the_page_and_through_the_cache(browser_page_factory: Pag
     page = await browser_page_factory()
     await visit(page, site, "/page")
     await page.evaluate("addEventListener('pageshow', (event) => { window.restored = event.persisted; })")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await page.evaluate("history.pushState({}, '', '/second')")
     await page.keyboard.press("Shift")
-    await page.wait_for_timeout(300)
+    await settle(page)
     await leave_and_hear(page, site, times=2)
     await page.go_back(wait_until="commit")
     await page.wait_for_function("window.restored === true")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await leave_and_hear(page, site, times=3)
     views = [(event["page"], event["props"]["kind"]) for event in site.named("page_view")]
     assert views == [("/page", "load"), ("/second", "navigate"), ("/second", "back_forward_cache")]
@@ -142,7 +143,7 @@ async def test_leaving_twice_is_told_once_and_a_return_to_the_tab_goes_on(
     site.pages["/page"] = lite_page()
     page = await browser_page_factory()
     await visit(page, site, "/page")
-    await page.wait_for_timeout(150)
+    await settle(page)
     await hide(page)
     await site.wait_until(lambda: len(site.beacons) == 1)
     await show(page)
@@ -215,7 +216,7 @@ async def test_broken_browser_never_reaches_the_page(
     if what != "old browser":
         await page.evaluate("if (window.warroom) { warroom('event', Symbol('odd')); warroom(); warroom(null, null); }")
     await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    await page.wait_for_timeout(300)
+    await settle(page)
     await leave(page, site)
     assert problems_of(page) == []
     if what == "old browser":

@@ -127,7 +127,7 @@ async def test_page_opened_in_the_background_counts_when_it_is_seen(
     await visit(page, site, "/page")
     await page.evaluate("warroom('early', {number: 2})")
     await show(page)
-    await page.wait_for_timeout(200)
+    await settle(page)
     await leave_and_hear(page, site, "early")
     assert len(site.named("page_view")) == 1
     assert props_of(site, "early") == [{"number": 2}]
@@ -193,7 +193,7 @@ async def test_page_in_a_frame_counts_for_itself(browser_page_factory: PageFacto
     site.pages["/page"] = '<!doctype html><title>Outside</title><iframe src="/framed"></iframe>'
     page = await browser_page_factory()
     await visit(page, site, "/page")
-    await page.wait_for_timeout(300)
+    await settle(page)
     await leave_and_hear(page, site)
     assert [event["page"] for event in site.named("page_view")] == ["/framed"]
 
@@ -247,11 +247,15 @@ async def test_every_kind_of_navigation_keeps_the_referrer_once(
     page = await browser_page_factory()
     await page.goto(other_site.address + "/from?secret=1")
     await page.click("a")
-    await page.wait_for_timeout(300)
+    await page.wait_for_url(site.address + "/page")
+    await settle(page)
     await page.evaluate("history.pushState({}, '', '/second')")
+    await settle(page)
     await page.goto(site.address + "/page")
+    await settle(page)
     await page.click("a")
-    await page.wait_for_timeout(300)
+    await page.wait_for_url(site.address + "/own")
+    await settle(page)
     await leave_and_hear(page, site, "page_view", times=4)
     referrers = [event.get("referrer") for event in site.named("page_view")]
     assert referrers == [other_site.address.removeprefix("http://"), None, None, None]
