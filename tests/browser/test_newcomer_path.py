@@ -207,8 +207,10 @@ async def test_inbox_is_walked_by_keyboard(browser_page_factory: PageFactory, wa
     await page.keyboard.press("Enter")
     await expect(page.locator("#item-title")).to_be_visible()
     await expect(page.locator("#voices [aria-current]")).to_have_text(words)
+    await page.wait_for_load_state()  # its script listens to keys now
     await page.keyboard.press("e")
     await expect(page.get_by_role("status").first).to_contain_text(re.compile("closed", re.IGNORECASE))
+    await page.wait_for_load_state()
     await page.keyboard.press("?")
     await expect(page.get_by_role("dialog")).to_be_visible()
     await page.keyboard.press("Escape")
