@@ -13,7 +13,8 @@ AGENT_MARKER = "[user agent removed]"
 COOKIE_MARKER = "[cookie removed]"
 QUERY_MARKER = "[query removed]"
 
-# What none of the patterns below can do without; most texts have none of it and are done after this one look.
+# What none of the patterns below can do without; most texts have none of it and are done after a look or two.
+SIGNS = "?#=:0123456789"  # a cookie has one of them too
 SUSPICIOUS = re.compile(r"[?#]\S|[\w\]]=|\d\.\d|:[0-9a-fA-F]|::|/\d|cookie", re.IGNORECASE)
 # From the "?" or "#" behind a "/" to the next space; each start is tried once. "C/C#" and "and/or?" are words.
 ADDRESS_TAIL = re.compile(r"(?<!\S)([^\s/]*/[^\s?#]*)[?#](?=[^\s\w]{0,3}\w)\S*")
@@ -44,11 +45,17 @@ def remove_traces(text: str) -> str:
     """The text without them; ordinary words and names stay as they are."""
     for _ in range(MOST_PASSES):
         before = text
-        if SUSPICIOUS.search(text) is not None:
+        if _is_suspicious(text):
             text = _remove_once(text)
         if text == before:
             break
     return text
+
+
+def _is_suspicious(text: str) -> bool:
+    if text.isascii() and not any(sign in text for sign in SIGNS):  # each a scan for one letter: a hundred times faster
+        return False
+    return SUSPICIOUS.search(text) is not None
 
 
 def _remove_once(text: str) -> str:

@@ -206,6 +206,38 @@ def test_redacting_twice_changes_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("alone", "kind"),
+    [
+        ("xoxb-" + "abcdefghij", "secret"),
+        ("HTTPS://HOOKS.SLACK.COM/" + "SERVICES/T00000000/B00000000", "secret"),
+        ("AUTHORIZATION:abcdef", "secret"),
+        ("BOT abcdefghijklmno1", "secret"),
+        ("PASSWORD=hunter", "secret"),
+        ("x://u:p@h", "secret"),
+        ("a[AT]b.co", "email"),
+        ("a{ at }b.co", "email"),
+        ("a@b.co", "email"),
+        ("\uff11-555-234-5678", "phone"),
+        ("\u0664\u0661" + "1" * 14, "card"),
+    ],
+)
+def test_the_least_that_a_pattern_needs_is_not_overlooked(alone: str, kind: str) -> None:
+    assert dict(redact(alone).counts) == {kind: 1}
+    assert dict(redact(f"plain words {alone}").counts) == {kind: 1}
+
+
+_SMALL_PIECES = st.sampled_from([*"aB1 .:=@/-_[](){}?#\u0661\u017f\u212a", "at", "bot ", "key", "pass", "eyJ", "word"])
+_ALL_SIGNS = " //hooks bearer authorization bot = @ " + "x" * 20 + " 1 (at)"
+
+
+@given(st.lists(_SMALL_PIECES, max_size=40).map("".join))
+def test_a_quick_look_overlooks_nothing(text: str) -> None:
+    """Behind the text stands what makes every pattern look; it holds nothing itself."""
+    both = redact(f"{text} \n\n{_ALL_SIGNS}")
+    assert (f"{redact(text).text} \n\n{_ALL_SIGNS}", both.counts) == (both.text, redact(text).counts)
+
+
+@pytest.mark.parametrize(
     "piece",
     [
         "a",

@@ -87,6 +87,13 @@ def test_taking_out_twice_changes_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "alone", ["/?a", "a/#b", "cookie=a=b", "a=1&b=2", "1.1.1.1", "::2", "Mozilla/5", "Mozilla/\u0663"]
+)
+def test_a_quick_look_overlooks_nothing(alone: str) -> None:
+    assert remove_traces(f"plain words {alone}") != f"plain words {alone}"
+
+
+@pytest.mark.parametrize(
     "piece", ["/?", "?", "a.", "1.", "a=&", ":", "1:", "Mozilla/5 ", "(", 'cookie":"', "[]%", "localhost#", "a-"]
 )
 def test_no_text_takes_long(piece: str) -> None:
