@@ -1,7 +1,9 @@
 """Long operations in a process of their own that dies at a chosen moment: what a test starts, and what it finds.
 
-On SQLite a moment is one step on the way to the disk (a write, a truncation, a sync), on PostgreSQL one statement or
-commit. The process is forked from one that has loaded everything, so that a death costs a tenth of a second.
+On SQLite a moment is one step on the way to the disk (a write, a truncation, a sync). On PostgreSQL it is one step on
+the line to the server: a request that does not arrive, or one that was obeyed and of which nobody hears; there the
+line may end alone, too, and the process lives. The process is forked from one that has loaded everything, so that a
+death costs a tenth of a second.
 """
 
 import asyncio
@@ -15,18 +17,17 @@ import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
 from sqlmodel import col, select
 
 from shared.clock import ManualClock
 from shared.config import Settings
+from shared.errors import CannotStore
 from shared.ingest.events import Sender, TrackOutcome
 from shared.jobs.purging import purge_old_rows
 from shared.runtime import Runtime, build_runtime
@@ -37,6 +38,7 @@ from shared.store.writer import ERASED, note_topic
 from tests.conftest import NOON, make_settings
 from tests.scenarios.warroom_process import BROWSER
 from tests.scenarios.watched_disk import OK, Access, Watcher, die, watch_disk
+from tests.scenarios.watched_line import LineCut, watch_line
 from tests.shared.ingest.intake import Desk
 from tests.shared.ingest.track import make_event
 
@@ -45,6 +47,7 @@ WORDS = "canarywords about the install guide"
 AGE, WINDOW_DAYS = timedelta(days=20), 7
 EVENTS = 30  # of each person on each of two days
 SECONDS = 60  # more than any operation takes
+TRIES = 3  # of a caller who hears "try again": a line is cut once
 RULES = {
     "event_days": WINDOW_DAYS,
     "page_view_days": WINDOW_DAYS,
@@ -69,22 +72,27 @@ class Place:
 
 @dataclass(frozen=True)
 class Death:
-    """At which step, and whether the machine's power goes with it. Without a step it lives, and they are counted."""
+    """At which step, and what goes with the process: the machine's power; or only the line goes, without the process.
+
+    Without a step nothing happens, and the steps are counted.
+    """
 
     step: int | None = None
     cuts_power: bool = False
+    cuts_line: bool = False
 
 
 @dataclass(frozen=True)
 class End:
-    """What an operation acknowledged before it ended, and its steps when it lived to count them."""
+    """What an operation acknowledged before it ended, its steps when it lived to count them, and whether it was hit."""
 
     said: set[str]
     steps: int | None
+    was_hit: bool
 
 
 class Reaper(Watcher):
-    """Counts steps while it is on, and ends the process before the chosen one."""
+    """Counts steps while it is on, and ends the process, or the line, before the chosen one."""
 
     def __init__(self, death: Death) -> None:
         self._death = death
@@ -93,8 +101,11 @@ class Reaper(Watcher):
 
     def count(self, *_: Any) -> None:
         self.steps += self.is_on
-        if self.is_on and self.steps == self._death.step:
-            die(watch_disk(), cut_power=self._death.cuts_power)
+        if not self.is_on or self.steps != self._death.step:
+            return
+        if self._death.cuts_line:
+            raise LineCut
+        die(watch_disk(), cut_power=self._death.cuts_power)
 
     def before(self, _access: Access) -> int:
         self.count()
@@ -115,7 +126,9 @@ def run_operation(place: Place, name: str, death: Death) -> End:
     assert process.exitcode in (0, -9), f"{name} ended with {process.exitcode}"
     said = list(_all_of(hear))
     process.close()
-    return End({word for word in said if isinstance(word, str)}, next((n for n in said if isinstance(n, int)), None))
+    steps = next((word for word in said if isinstance(word, int)), None)
+    was_hit = steps is None or (death.step is not None and steps >= death.step)
+    return End({word for word in said if isinstance(word, str)}, steps, was_hit)
 
 
 def _all_of(hear: Connection) -> Any:
@@ -130,8 +143,7 @@ def _all_of(hear: Connection) -> Any:
 def _live(place: Place, name: str, death: Death, say: Connection) -> None:
     reaper = Reaper(death)
     if place.url:
-        for moment in ("before_cursor_execute", "commit"):
-            event.listen(Engine, moment, reaper.count)
+        place = replace(place, url=watch_line(place.url, reaper.count))
     else:
         watch_disk().watcher = reaper
     asyncio.run(OPERATIONS[name](place, reaper, say.send))
@@ -164,6 +176,16 @@ async def take(runtime: Runtime, events: list[dict[str, Any]], person: str | Non
 Say = Callable[[str], None]
 
 
+async def until_taken(ask: Callable[[], Awaitable[Any]]) -> Any:
+    """Who hears "try again" does so; any other error is one of ours."""
+    for _ in range(TRIES - 1):
+        try:
+            return await ask()
+        except CannotStore:
+            pass
+    return await ask()
+
+
 async def commit(place: Place, reaper: Reaper, say: Say) -> None:
     """Events one after the other and at once, each acknowledged when the intake returns."""
     async with runtime_of(place) as runtime:
@@ -171,7 +193,7 @@ async def commit(place: Place, reaper: Reaper, say: Say) -> None:
 
         async def send(number: int) -> None:
             sent_id = f"committed-{number:04}"
-            await take(runtime, [make_event(id=sent_id)])
+            await until_taken(lambda: take(runtime, [make_event(id=sent_id)]))
             say(sent_id)
 
         for number in range(0, 40, 10):
@@ -195,14 +217,14 @@ async def checkpoint(place: Place, reaper: Reaper, say: Say) -> None:
 async def erase(place: Place, reaper: Reaper, say: Say) -> None:
     async with runtime_of(place) as runtime:
         reaper.is_on = True
-        await runtime.eraser.erase("web", f"docs/{ADA}", "self")
+        await until_taken(lambda: runtime.eraser.erase("web", f"docs/{ADA}", "self"))
         say("erased")
 
 
 async def purge(place: Place, reaper: Reaper, say: Say) -> None:
     async with runtime_of(place) as runtime:
         reaper.is_on = True
-        await purge_old_rows(runtime.job_context())
+        await until_taken(lambda: purge_old_rows(runtime.job_context()))
         say("purged")
 
 

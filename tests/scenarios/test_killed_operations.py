@@ -1,4 +1,4 @@
-"""kill -9, or a power cut, in the middle of a long operation: it is finished or begun anew, and nothing is lost.
+"""kill -9, a power cut or a lost line in the middle of a long operation: it ends or begins anew, nothing is lost.
 
 Each operation dies at moments spread over all of its steps. Then comes what a start does, and the caller who was told
 nothing asks again.
@@ -45,6 +45,7 @@ from tests.scenarios.killed_operations import (
 from tests.shared.ingest.track import make_event
 
 KILLS = int(os.environ.get("WARROOM_KILLS_OF_AN_OPERATION", "20"))
+ON_POSTGRESQL, CUT_LINES = 0.5, 0.2  # of so many: another database costs half a second each time
 LEAST_DEATHS = 0.5  # how many events share a commit, and so how many steps there are, differs from run to run
 OLDER_SCHEMA = "0001"
 FILLED = "warroom_filled"
@@ -120,8 +121,13 @@ on_sqlite = pytest.mark.parametrize("scene", ["sqlite"], indirect=True)
 Check = Callable[[Place, Runtime, End], Awaitable[None]]
 
 
-async def die_again_and_again(scene: Scene, name: str, check: Check, *, aged: bool = False, gone: str = "") -> None:
-    """Dies at moments spread over the operation, and is looked at after each; what is `gone` is nowhere on the disk."""
+async def die_again_and_again(
+    scene: Scene, name: str, check: Check, *, aged: bool = False, gone: str = "", lives_on: bool = False
+) -> None:
+    """Dies at moments spread over the operation, and is looked at after each; what is `gone` is nowhere on the disk.
+
+    `lives_on`: on PostgreSQL the line is cut as well, which the operation survives.
+    """
 
     async def prepared() -> Place:
         place = await scene.fresh()
@@ -132,14 +138,12 @@ async def die_again_and_again(scene: Scene, name: str, check: Check, *, aged: bo
     whole = await prepared()
     steps = (await asyncio.to_thread(run_operation, whole, name, Death())).steps
     assert steps
-    deaths = 0
-    kills = min(KILLS // 2 if whole.url else KILLS, steps)  # another database costs half a second
-    for number in range(kills):
+    chosen = deaths_on_postgresql(steps, lives_on) if whole.url else deaths_on_sqlite(steps)
+    hit = 0
+    for death in chosen:
         place = await prepared()
-        step = 1 + number * (steps - 1) // max(1, kills - 1)
-        death = Death(step, cuts_power=not place.url and number % 2 == 1)
         end = await asyncio.to_thread(run_operation, place, name, death)
-        deaths += end.steps is None
+        hit += end.was_hit
         async with runtime_of(place) as runtime:  # what a start does
             await runtime.eraser.apply_log()
             await check(place, runtime, end)
@@ -148,8 +152,23 @@ async def die_again_and_again(scene: Scene, name: str, check: Check, *, aged: bo
             assert problems_of_file(place.folder) == [], death
         await scene.leave(place)
     await scene.leave(whole)
-    print(f"{name}: {deaths} deaths in {steps} steps")
-    assert deaths >= LEAST_DEATHS * kills
+    print(f"{name}: {hit} of {len(chosen)} died or were cut off, in {steps} steps")
+    assert hit >= LEAST_DEATHS * len(chosen)
+
+
+def deaths_on_sqlite(steps: int) -> list[Death]:
+    return [Death(step, cuts_power=number % 2 == 1) for number, step in enumerate(spread(steps, KILLS))]
+
+
+def deaths_on_postgresql(steps: int, lives_on: bool) -> list[Death]:
+    kills = [Death(step) for step in spread(steps, round(KILLS * ON_POSTGRESQL))]
+    return kills + [Death(step, cuts_line=True) for step in spread(steps, round(KILLS * CUT_LINES)) if lives_on]
+
+
+def spread(steps: int, count: int) -> list[int]:
+    """So many of these steps, the first and the last among them."""
+    count = min(count, steps)
+    return [1 + number * (steps - 1) // max(1, count - 1) for number in range(count)]
 
 
 async def all_that_was_said_is_there_once(_place: Place, runtime: Runtime, end: End) -> None:
@@ -214,7 +233,7 @@ async def test_who_is_erased_stays_erased(scene: Scene) -> None:
         assert len(await event_ids(runtime)) == 2 * EVENTS  # those of the other person
         await counters_agree(runtime)
 
-    await die_again_and_again(scene, "erase", check, gone=ADA)
+    await die_again_and_again(scene, "erase", check, gone=ADA, lives_on=True)
 
 
 @both
@@ -232,7 +251,7 @@ async def test_a_purge_goes_on_where_it_was_cut(scene: Scene) -> None:
         assert await desk_at(runtime).counters() == counted  # nobody is in them: they stay
         assert await purge_old_rows(runtime.job_context()) == 0
 
-    await die_again_and_again(scene, "purge", check)
+    await die_again_and_again(scene, "purge", check, lives_on=True)
 
 
 @both
