@@ -45,4 +45,4 @@ def _reader_behind(request: web.Request, key: Principal) -> Sender:
 
 def _wish(request: web.Request) -> str | None:
     headers = request.headers
-    return opted_out({name: headers[name] for name in WISHES if name in headers})
+    return opted_out({name: ",".join(headers.getall(name)) for name in WISHES if name in headers})

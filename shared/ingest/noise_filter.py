@@ -68,15 +68,16 @@ def is_known_bot(user_agent: str | None) -> bool:
 
 
 def opted_out(headers: Mapping[str, str]) -> str | None:
-    """ "gpc" or "dnt" when the browser asks not to be followed; header names in any case."""
+    """ "gpc" or "dnt" when the browser asks not to be followed; header names in any case.
+
+    Said twice, by the browser and by an extension of it, counts as well: as two headers, or as one with a comma.
+    """
     if not headers:
         return None
-    wishes = {name.lower(): value.strip() for name, value in headers.items() if name.lower() in ("sec-gpc", "dnt")}
-    if wishes.get("sec-gpc") == "1":
+    wishes = {name.lower() for name, value in headers.items() if "1" in map(str.strip, value.split(","))}
+    if "sec-gpc" in wishes:
         return "gpc"
-    if wishes.get("dnt") == "1":
-        return "dnt"
-    return None
+    return "dnt" if "dnt" in wishes else None
 
 
 # Keyed by the name only for as long as it is among the last few thousand different ones; never written anywhere.

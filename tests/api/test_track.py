@@ -1,6 +1,9 @@
 """`POST /track` over its socket: every row of the reply table, for browsers and for servers."""
 
+from collections.abc import Mapping
+
 import pytest
+from multidict import CIMultiDict
 
 from shared.clock import ManualClock
 from shared.store.models import Event
@@ -56,9 +59,18 @@ async def test_nothing_good_is_a_problem_that_names_field_and_reason(api: Runnin
 
 
 @pytest.mark.parametrize(
-    "headers", [{"DNT": "1"}, {"Sec-GPC": "1"}, {"User-Agent": "Googlebot/2.1"}, {"User-Agent": ""}], ids=str
+    "headers",
+    [
+        {"DNT": "1"},
+        {"Sec-GPC": "1"},
+        {"Sec-GPC": "1, 1"},
+        CIMultiDict([("Sec-GPC", "0"), ("Sec-GPC", "1")]),
+        {"User-Agent": "Googlebot/2.1"},
+        {"User-Agent": ""},
+    ],
+    ids=str,
 )
-async def test_a_rule_drops_without_a_word_and_is_counted(api: RunningApi, headers: dict[str, str]) -> None:
+async def test_a_rule_drops_without_a_word_and_is_counted(api: RunningApi, headers: Mapping[str, str]) -> None:
     answer = await api.track(make_event(), make_event(), headers=headers)
     assert (answer.status, answer.body) == (202, b"")
     assert await api.count(Event) == 0

@@ -1,5 +1,8 @@
+from collections.abc import Mapping
+
 import crawleruseragents
 import pytest
+from multidict import CIMultiDict
 
 from shared.ingest import noise_filter
 from shared.ingest.noise_filter import _LIBRARIES, _matches_known_bot, is_bot, is_known_bot, opted_out
@@ -73,12 +76,15 @@ def test_the_cache_and_what_it_reads_are_bounded() -> None:
         ({"Sec-GPC": "1"}, "gpc"),
         ({"sec-gpc": " 1 ", "dnt": "1"}, "gpc"),
         ({"DNT": "1"}, "dnt"),
-        ({"DNT": "0", "Sec-GPC": "0"}, None),
+        ({"Sec-GPC": "1, 1"}, "gpc"),
+        ({"Sec-GPC": "0", "DNT": "0,1"}, "dnt"),
+        (CIMultiDict([("Sec-GPC", "0"), ("sec-gpc", "1")]), "gpc"),
+        ({"DNT": "0", "Sec-GPC": "0", "Accept": "1"}, None),
         ({"DNT": "unspecified"}, None),
         ({}, None),
     ],
 )
-def test_the_wish_not_to_be_followed(headers: dict[str, str], wish: str | None) -> None:
+def test_the_wish_not_to_be_followed(headers: Mapping[str, str], wish: str | None) -> None:
     assert opted_out(headers) == wish
 
 
