@@ -20,19 +20,26 @@ def database_url() -> str:
     return ""
 
 
+CALLBACK = "/interactions/*/*/callback"
+
+
 @asynccontextmanager
 async def busy_store(stage: Stage) -> AsyncIterator[None]:
-    """The one writer of SQLite does something else for a while."""
-    release = asyncio.Event()
+    """The one writer of SQLite does something else until a first answer was given."""
+    release, answered = asyncio.Event(), stage.server.journal.count("POST", CALLBACK)
 
     async def unit(session: AsyncSession) -> None:
         await release.wait()
 
+    async def end() -> None:
+        await stage.server.wait_for(lambda: stage.server.journal.count("POST", CALLBACK) > answered)
+        release.set()
+
     busy = asyncio.create_task(stage.runtime.store.writer.run(unit))
+    ending = asyncio.create_task(end())
     await asyncio.sleep(0)
-    asyncio.get_running_loop().call_later(2.0, release.set)
     yield
-    await busy
+    await asyncio.gather(busy, ending)
 
 
 async def test_slow_store_defers_and_the_answer_follows(stage: Stage) -> None:
