@@ -187,7 +187,7 @@ async def start_slowly(api: RunningApi, body: bytes) -> tuple[asyncio.StreamRead
 class TestOverload:
     @pytest.fixture
     def server_settings(self) -> dict[str, object]:
-        return {"max_requests": 1, "max_arriving_bodies": 1, "body_timeout_seconds": 5}
+        return {"max_requests": 1, "max_arriving_bodies": 1, "body_timeout_seconds": 60}
 
     async def test_more_requests_than_fit_are_told_to_come_back(
         self, runtime: Runtime, monkeypatch: pytest.MonkeyPatch
