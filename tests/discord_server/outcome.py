@@ -97,10 +97,10 @@ class InteractionOutcome:
         """Answered, and if it was deferred, filled."""
         return self.response is not None and not self.is_thinking
 
-    async def wait_for_followups(self, count: int = 1, timeout: float = 5.0) -> list[Message]:
+    async def wait_for_followups(self, count: int = 1, timeout: float = 20.0) -> list[Message]:
         await self.wait(lambda: len(self.followups) >= count, timeout)
         return self.followups
 
-    async def wait_for_edits(self, count: int = 1, timeout: float = 5.0) -> list[tuple[Message, Json]]:
+    async def wait_for_edits(self, count: int = 1, timeout: float = 20.0) -> list[tuple[Message, Json]]:
         await self.wait(lambda: len(self.edits) >= count, timeout)
         return self.edits

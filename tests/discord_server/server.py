@@ -117,7 +117,7 @@ class ServerCore:
                 handler.transport.abort()
         if not keep_sessions:
             self.gateway.sessions.clear()
-        await self.wait_for(lambda: not self.gateway.connections, 5.0)
+        await self.wait_for(lambda: not self.gateway.connections, 20.0)
 
     async def stop(self) -> None:
         if self._runner is not None:

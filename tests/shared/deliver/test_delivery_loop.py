@@ -243,7 +243,7 @@ async def test_an_alert_without_a_clear_answer_is_sent_again_with_the_same_nonce
 async def test_a_hanging_channel_is_left_and_others_go_on(delivery):
     channel = JournalChannel()
     channel.hanging.add("channel:1")
-    loop = await delivery.lead(channel, send_timeout_seconds=0.05, channel_pace_seconds=0)
+    loop = await delivery.lead(channel, send_timeout_seconds=0.3, channel_pace_seconds=0)
     hanging = await delivery.put(lane="channel:1")
     await delivery.put(lane="war_room")
     await loop.run_once()

@@ -19,7 +19,7 @@ async def put(store, clock, key: str) -> None:
 
 async def test_a_page_is_told_at_once_and_after_each_change(store, clock):
     feed = LiveFeed(store, SystemClock())
-    ticks = feed.subscribe(idle_seconds=5)
+    ticks = feed.subscribe(idle_seconds=30)
     assert await anext(ticks) is True
     await put(store, clock, "one")
     assert await anext(ticks) is True
@@ -48,7 +48,7 @@ async def test_feedback_is_heard_and_other_changes_are_not(store):
 
 async def test_all_pages_hear(store, clock):
     feed = LiveFeed(store, SystemClock())
-    pages = [feed.subscribe(idle_seconds=5) for _ in range(3)]
+    pages = [feed.subscribe(idle_seconds=30) for _ in range(3)]
     for page in pages:
         await anext(page)
     waiting = [asyncio.ensure_future(anext(page)) for page in pages]
@@ -62,7 +62,7 @@ async def test_what_another_replica_writes_is_seen(store, settings, clock):
     if settings.uses_sqlite:
         return  # one process owns the file
     other = open_store(settings)
-    ticks = LiveFeed(store, SystemClock()).subscribe(idle_seconds=5)
+    ticks = LiveFeed(store, SystemClock()).subscribe(idle_seconds=30)
     await anext(ticks)
     await put(other, clock, "elsewhere")
     assert await anext(ticks) is True
