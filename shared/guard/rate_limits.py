@@ -1,19 +1,22 @@
 """Limits: of events in memory on the hot path, of everything rarer as rows that survive a restart."""
 
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from math import ceil
+from typing import Any
 
-from sqlalchemy import CursorResult, delete
+from sqlalchemy import CursorResult, Dialect, bindparam, delete
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from shared.clock import Clock
 from shared.config import LimitSettings
-from shared.store.dialect import add_up
+from shared.store.dialect import adding_insert
+from shared.store.event_tables import Steps, run_in_session
 from shared.store.models import RateWindow
+from shared.store.ready_statements import ReadyStatement
 
 KEPT = timedelta(hours=26)
 MINUTE_SECONDS = 60
@@ -78,31 +81,61 @@ async def hit(
 
 
 async def hit_all(session: AsyncSession, limits: Sequence[Limit], now: datetime, count: int = 1) -> int:
-    """0 when all of them allow it (and each has counted it), else the seconds to wait for the first that does not.
+    """0 when all of them allow it (and each has counted it), else the seconds to wait for the first that does not."""
+    return await run_in_session(session, hit_steps(session.get_bind().dialect, limits, now, count))
+
+
+def hit_steps(dialect: Dialect, limits: Sequence[Limit], now: datetime, count: int = 1) -> Steps[int]:
+    """The same as steps.
 
     A sliding window made of two fixed ones: the previous window counts with the share of it that is
     still inside (the approximation of Cloudflare's rate limiter). It counts before it looks, which
     locks the rows: of many at once on PostgreSQL no more pass than may.
     """
+    statements = _statements_for(dialect)
     starts = {limit: _window_start(now, limit.seconds) for limit in limits}
-    rows = [{"bucket": limit.bucket, "window_start": start, "count": count} for limit, start in starts.items()]
-    await add_up(session, RateWindow, rows, ["count"])
-    moments = {start - timedelta(seconds=limit.seconds * ago) for limit, start in starts.items() for ago in (0, 1)}
-    found = await session.execute(
-        select(RateWindow.bucket, RateWindow.window_start, RateWindow.count).where(
-            col(RateWindow.bucket).in_([limit.bucket for limit in limits]),
-            col(RateWindow.window_start).in_(sorted(moments)),
-        )
-    )
-    counts = {(bucket, when): used for bucket, when, used in found.all()}
+    rows = [{"bucket": limit.bucket, "window_start": start} for limit, start in starts.items()]
+    rows.sort(key=lambda row: (row["bucket"], row["window_start"]))  # so that two replicas never deadlock
+    counts = yield from _count(statements, rows, count)
     for limit, start in starts.items():
         current = counts[limit.bucket, start] - count
-        previous = counts.get((limit.bucket, start - timedelta(seconds=limit.seconds)), 0)
+        before = {"bucket": limit.bucket, "window_start": start - timedelta(seconds=limit.seconds)}
+        found = yield statements.read.with_values(before)
+        previous = found[0][0] if found else 0
         elapsed = (now - start).total_seconds()
         if current + previous * (1 - elapsed / limit.seconds) + count > limit.most:
-            await add_up(session, RateWindow, [{**row, "count": -count} for row in rows], ["count"])
+            yield from _count(statements, rows, -count)
             return _seconds_to_wait(current, previous, limit.most - count, elapsed, limit.seconds)
     return 0
+
+
+@dataclass(frozen=True)
+class _Statements:
+    add: ReadyStatement
+    read: ReadyStatement
+
+
+_made: dict[str, _Statements] = {}
+
+
+def _statements_for(dialect: Dialect) -> _Statements:
+    if (found := _made.get(dialect.name)) is None:
+        used, bucket, start = col(RateWindow.count), col(RateWindow.bucket), col(RateWindow.window_start)
+        read = select(used).where(bucket == bindparam("bucket"), start == bindparam("window_start"))
+        add = adding_insert(dialect, RateWindow, ["count"]).returning(used)
+        found = _made[dialect.name] = _Statements(ReadyStatement(add, dialect), ReadyStatement(read, dialect))
+    return found
+
+
+def _count(
+    statements: _Statements, rows: Sequence[Mapping[str, Any]], count: int
+) -> Steps[dict[tuple[str, datetime], int]]:
+    """What each window has now."""
+    counts = {}
+    for row in rows:
+        ((used,),) = yield statements.add.with_values({**row, "count": count})
+        counts[row["bucket"], row["window_start"]] = used
+    return counts
 
 
 def _window_start(now: datetime, seconds: int) -> datetime:

@@ -1,12 +1,11 @@
 """The only place where SQLite and PostgreSQL differ in words."""
 
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date
-from functools import lru_cache
 from typing import Any
 
-from sqlalchemy import Dialect, Table, TextClause, event, text
+from sqlalchemy import Dialect, TextClause, event, text
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import DatabaseError, DBAPIError, InterfaceError, OperationalError
@@ -21,8 +20,12 @@ WAL_PAGES = 8000  # some 32 MB, then they move into the file: a pause of some mi
 
 def insert_for(session: AsyncSession, table: type[SQLModel]) -> Any:
     """An INSERT that knows ON CONFLICT, for the session's database."""
-    name = session.get_bind().dialect.name
-    return postgresql.insert(table) if name == "postgresql" else sqlite.insert(table)
+    return insert_on(session.get_bind().dialect, table)
+
+
+def insert_on(dialect: Dialect, table: type[SQLModel]) -> Any:
+    """The same for a database."""
+    return postgresql.insert(table) if is_postgresql(dialect) else sqlite.insert(table)
 
 
 async def insert_if_new(session: AsyncSession, row: SQLModel) -> bool:
@@ -37,23 +40,10 @@ def _values(row: SQLModel) -> dict[str, Any]:
     return {key: value for key, value in values.items() if value is not None or not columns[key].primary_key}
 
 
-async def add_up(
-    session: AsyncSession, table: type[SQLModel], rows: Sequence[Mapping[str, Any]], add: Sequence[str]
-) -> None:
-    """Inserts counters or adds to those that stand; sorted by key, so that two replicas never deadlock."""
-    if not rows:
-        return
+def adding_insert(dialect: Dialect, table: type[SQLModel], add: Sequence[str]) -> Any:
+    """An INSERT of counters that adds to those that stand."""
     columns = table.__table__  # type: ignore[attr-defined]
-    keys = [column.key for column in columns.primary_key.columns]
-    ordered = sorted(rows, key=lambda row: tuple(str(row[key]) for key in keys))
-    statement = _adding_insert(columns, tuple(add), session.get_bind().dialect.name)
-    await session.execute(statement, [dict(row) for row in ordered])
-
-
-# Built once: on the hot path building a statement costs more than running it.
-@lru_cache(maxsize=64)
-def _adding_insert(columns: Table, add: tuple[str, ...], dialect: str) -> Any:
-    statement: Any = postgresql.insert(columns) if dialect == "postgresql" else sqlite.insert(columns)
+    statement = insert_on(dialect, table)
     return statement.on_conflict_do_update(
         index_elements=[column.key for column in columns.primary_key.columns],
         set_={name: columns.c[name] + statement.excluded[name] for name in add},
