@@ -105,6 +105,8 @@ def hit_steps(dialect: Dialect, limits: Sequence[Limit], now: datetime, count: i
         elapsed = (now - start).total_seconds()
         if current + previous * (1 - elapsed / limit.seconds) + count > limit.most:
             yield from _count(statements, rows, -count)
+            for row in rows:  # a flood of strangers leaves nothing behind
+                yield statements.drop.with_values(row)
             return _seconds_to_wait(current, previous, limit.most - count, elapsed, limit.seconds)
     return 0
 
@@ -113,6 +115,7 @@ def hit_steps(dialect: Dialect, limits: Sequence[Limit], now: datetime, count: i
 class _Statements:
     add: ReadyStatement
     read: ReadyStatement
+    drop: ReadyStatement
 
 
 _made: dict[str, _Statements] = {}
@@ -120,10 +123,13 @@ _made: dict[str, _Statements] = {}
 
 def _statements_for(dialect: Dialect) -> _Statements:
     if (found := _made.get(dialect.name)) is None:
-        used, bucket, start = col(RateWindow.count), col(RateWindow.bucket), col(RateWindow.window_start)
-        read = select(used).where(bucket == bindparam("bucket"), start == bindparam("window_start"))
-        add = adding_insert(dialect, RateWindow, ["count"]).returning(used)
-        found = _made[dialect.name] = _Statements(ReadyStatement(add, dialect), ReadyStatement(read, dialect))
+        used = col(RateWindow.count)
+        same = col(RateWindow.bucket) == bindparam("bucket"), col(RateWindow.window_start) == bindparam("window_start")
+        found = _made[dialect.name] = _Statements(
+            add=ReadyStatement(adding_insert(dialect, RateWindow, ["count"]).returning(used), dialect),
+            read=ReadyStatement(select(used).where(*same), dialect),
+            drop=ReadyStatement(delete(RateWindow).where(*same, used <= 0), dialect),
+        )
     return found
 
 

@@ -72,6 +72,10 @@ class Writer(Protocol):
         """Calls the listener with the noted topics after each commit."""
         ...
 
+    def tell(self, topics: frozenset[str]) -> None:
+        """Calls the listeners after steps, which note no topics, are committed."""
+        ...
+
     async def close(self) -> None: ...
 
 
@@ -87,8 +91,11 @@ class Announcer:
 
     def announce(self, session: AsyncSession) -> None:
         if topics := frozenset(session.info.pop(TOPICS, ())):
-            for listener in self._listeners:
-                try:
-                    listener(topics)
-                except Exception:  # what is stored stays stored, whoever fails to hear of it
-                    logger.exception("a listener failed")
+            self.tell(topics)
+
+    def tell(self, topics: frozenset[str]) -> None:
+        for listener in self._listeners:
+            try:
+                listener(topics)
+            except Exception:  # what is stored stays stored, whoever fails to hear of it
+                logger.exception("a listener failed")

@@ -2,7 +2,7 @@
 
 from shared.derive.rollups.counting import OTHER_KEY, KnownKeys, Tally, hour_of, stored_keys
 from shared.derive.rollups.events import count_events, storing_steps
-from shared.derive.rollups.feedback import count_feedback
+from shared.derive.rollups.feedback import count_feedback, tally_feedback
 from shared.derive.rollups.intake import INTAKE_MEASURES
 from shared.derive.rollups.rebuilding import rebuild
 from shared.derive.rollups.taking_back import events_in_shared_views, uncount_events, uncount_visits
@@ -19,6 +19,7 @@ __all__ = [
     "rebuild",
     "stored_keys",
     "storing_steps",
+    "tally_feedback",
     "uncount_events",
     "uncount_visits",
 ]

@@ -17,8 +17,9 @@ from shared.errors import LimitReached, NotAllowed, NotFound
 from shared.guard.privacy import VisitorHasher
 from shared.guard.rate_limits import Limit, hit_all
 from shared.identifiers import keyed_hash, new_id
-from shared.ingest.feedback.negative_note import tell_if_very_negative
+from shared.ingest.feedback.negative_note import is_very_negative, tell_if_very_negative
 from shared.ingest.feedback.new_feedback import FeedbackOutcome, FeedbackSender, NewFeedback, check_feedback
+from shared.ingest.feedback.plain import PlainFeedback, PlainStore
 from shared.ingest.feedback.preparing import PreparedText, clean_fields, prepare_text
 from shared.ingest.feedback.repeats import (
     find_earlier,
@@ -54,6 +55,12 @@ class _Sent:
     address_bucket: str | None  # in a limit, of today
     now: datetime
 
+    @property
+    def is_from_stranger(self) -> bool:
+        """Whether no person moves with it."""
+        is_platform = self.sender.platform is not None and self.sender.external_id is not None
+        return not is_platform and (self.new.person is None or self.sender.opted_out is not None)
+
     def language(self, author: "_Author") -> str:
         """In which the sender is answered."""
         return self.sender.language or self.new.language or author.language or self.site.language
@@ -87,6 +94,7 @@ class FeedbackIntake:
         self._texts = texts
         self._meter = meter
         self._key = key
+        self._plain = PlainStore(store.writing_engine.dialect)
 
     async def take(self, new: NewFeedback, sender: FeedbackSender) -> FeedbackOutcome:
         """Stored when it returns; raises `InvalidInput`, `LimitReached`, `NotAllowed` or `CannotStore`."""
@@ -107,11 +115,37 @@ class FeedbackIntake:
             visitor = await self._hasher.visitor(site.key, site.zone, sender.address, sender.user_agent or "", now)
             bucket = await self._hasher.address_bucket(sender.address, now)
         sent = _Sent(new, sender, site, prepared, visitor, bucket, now)
+        if sent.is_from_stranger and (outcome := await self._store_plainly(sent)) is not None:
+            return outcome
         return await self.store.writer.run(lambda session: self._store_once(session, sent), brief=True)
 
     def _drop(self, site: str, reason: str) -> FeedbackOutcome:
         self._meter.drop_feedback(site, reason)
         return FeedbackOutcome(None, dropped=reason)
+
+    async def _store_plainly(self, sent: _Sent) -> FeedbackOutcome | None:
+        """None when it is left to `_store_once`: it was sent before, or the team is told at once."""
+        author = _Author(None, None if sent.sender.opted_out else sent.daily_visitor)
+        keys, since = self._keys(sent, author, None)
+        row = _make_row(sent, author, None, keys[0])
+        if is_very_negative(row, self.settings.war_room.negative_compound):
+            return None
+        plain = PlainFeedback(row, keys, since, self._limits(sent, author))
+        wait = await self.store.writer.run_steps(lambda: self._plain.steps(plain, sent.now))
+        if wait is None:
+            return None
+        self._refuse_after(wait, sent, author)
+        self.store.writer.tell(frozenset({TOPIC}))
+        return FeedbackOutcome(row.id)
+
+    def _keys(self, sent: _Sent, author: _Author, prompt: Prompt | None) -> tuple[list[str], datetime | None]:
+        """Under which keys the same thing stands, the first for a new row; and since when that counts."""
+        key = stable_key(sent.new, sent.sender, prompt.id if prompt else None)
+        if key is not None:
+            return [key], None
+        minutes = self.settings.limits.form_repeat_minutes
+        keys = form_keys(sent.new, _repeater(sent, author), sent.prepared.text, sent.now, minutes)
+        return keys, repeat_since(sent.now, minutes)
 
     async def _store_once(self, session: AsyncSession, sent: _Sent) -> FeedbackOutcome:
         author = await self._recognise(session, sent)
@@ -119,10 +153,8 @@ class FeedbackIntake:
         if answered is not None:
             return FeedbackOutcome(answered, repeated=True)
         prompt = await _own_prompt(session, sent.new.prompt, author.person_id)
-        key = stable_key(sent.new, sent.sender, prompt.id if prompt else None)
-        minutes = self.settings.limits.form_repeat_minutes
-        keys = [key] if key else form_keys(sent.new, _repeater(sent, author), sent.prepared.text, sent.now, minutes)
-        earlier = await find_earlier(session, sent.site.key, keys, None if key else repeat_since(sent.now, minutes))
+        keys, since = self._keys(sent, author, prompt)
+        earlier = await find_earlier(session, sent.site.key, keys, since)
         if earlier is None:
             row = _make_row(sent, author, prompt, keys[0])
             if await insert_if_new(session, row):  # before the limits: of twins sent at once only one counts
@@ -173,6 +205,15 @@ class FeedbackIntake:
         return _Author(None, sent.daily_visitor)
 
     async def _check_limits(self, session: AsyncSession, sent: _Sent, author: _Author) -> None:
+        self._refuse_after(await hit_all(session, self._limits(sent, author), sent.now), sent, author)
+
+    def _refuse_after(self, wait: int, sent: _Sent, author: _Author) -> None:
+        """Raises `LimitReached` when there are seconds to wait."""
+        if wait:
+            minutes = ceil(wait / MINUTE_SECONDS)
+            raise LimitReached(self._texts.say(sent.language(author), "limited", count=minutes), wait)
+
+    def _limits(self, sent: _Sent, author: _Author) -> list[Limit]:
         limits, sender = self.settings.limits, sent.sender
         checked = [Limit("feedback:all", limits.feedback_overall_minute, MINUTE_SECONDS)]
 
@@ -187,10 +228,7 @@ class FeedbackIntake:
             check(f"visitor:{author.visitor}", limits.feedback_per_visitor_hour)
         if sent.address_bucket is not None:
             check(f"address:{sent.address_bucket}", limits.feedback_per_address_hour)
-        wait = await hit_all(session, checked, sent.now)
-        if wait:
-            minutes = ceil(wait / MINUTE_SECONDS)
-            raise LimitReached(self._texts.say(sent.language(author), "limited", count=minutes), wait)
+        return checked
 
     async def _follow_up(
         self, session: AsyncSession, row: Feedback, prompt: Prompt | None, now: datetime
