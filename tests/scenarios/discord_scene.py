@@ -56,6 +56,12 @@ class Scene:
     async def opt_in(self, user: User) -> None:
         await self.server.press(user, self.standing_messages()[0], "Ask me in a week")
 
+    async def answer(self, user: User, question: Message, score: str, words: str) -> None:
+        """Presses a score and writes some words; a machine that is too slow for a form offers it by a button."""
+        shown = await self.server.press(user, question, score)
+        form = shown if shown.modal else await self.server.press(user, shown, "Add words")
+        await self.server.submit_modal(user, form, {"text": words})
+
     async def ask_now(self) -> None:
         """Runs the job that hands due questions to delivery."""
         await self.warroom.operator("run-job", name="send-due-prompts")

@@ -26,8 +26,7 @@ async def test_from_the_button_to_the_war_room(tmp_path: Path, database_url: str
         scene.warroom.shift_clock(days=1, minutes=1)
         await scene.ask_now()
         [question] = await scene.warroom.until(lambda: scene.questions_to(scene.mia))
-        form = await scene.server.press(scene.mia, question, "4")
-        await scene.server.submit_modal(scene.mia, form, {"text": "Great docs, I love the clear examples!"})
+        await scene.answer(scene.mia, question, "4", "Great docs, I love the clear examples!")
 
         await scene.warroom.until(lambda: words_are_stored(scene))
         inbox = await scene.server.slash(
@@ -44,8 +43,7 @@ async def test_a_very_bad_answer_is_told_at_once(tmp_path: Path, database_url: s
         scene.warroom.shift_clock(days=7, minutes=1)
         await scene.ask_now()
         [question] = await scene.warroom.until(lambda: scene.questions_to(scene.mia))
-        form = await scene.server.press(scene.mia, question, "1")
-        await scene.server.submit_modal(scene.mia, form, {"text": "Terrible, I hate the broken install guide."})
+        await scene.answer(scene.mia, question, "1", "Terrible, I hate the broken install guide.")
         await scene.warroom.until(lambda: "broken install guide" in scene.texts_in_war_room())
         note = next(post for post in scene.posts() if "broken install guide" in f"{post.content}{post.embeds}")
         seen = await scene.server.press(scene.ada, note, "Seen")

@@ -15,6 +15,10 @@ async def count(scene: Scene, table: type[SQLModel]) -> int:
         return len((await session.execute(select(table))).all())
 
 
+async def is_empty(scene: Scene, table: type[SQLModel]) -> bool:
+    return await count(scene, table) == 0
+
+
 async def test_nothing_is_left_and_nobody_asks_again(tmp_path: Path, database_url: str) -> None:
     async with discord_scene(tmp_path, database_url) as scene:
         await scene.opt_in(scene.mia)
@@ -28,7 +32,7 @@ async def test_nothing_is_left_and_nobody_asks_again(tmp_path: Path, database_ur
         await scene.warroom.until(lambda: "purple elephant" not in scene.texts_in_war_room())
         assert "author's request" in scene.texts_in_war_room()
         for table in (Feedback, Identity, Person, Prompt):
-            assert await count(scene, table) == 0, table.__name__
+            await scene.warroom.until(lambda table=table: is_empty(scene, table))
         assert await count(scene, Suppression) == 1
 
         scene.warroom.shift_clock(days=8)

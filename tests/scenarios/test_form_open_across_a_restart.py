@@ -5,7 +5,12 @@ from pathlib import Path
 from sqlmodel import select
 
 from shared.store.models import Feedback
-from tests.scenarios.discord_scene import discord_scene
+from tests.scenarios.discord_scene import Scene, discord_scene
+
+
+async def texts_of(scene: Scene) -> list[str | None]:
+    async with scene.warroom.read() as session:
+        return list((await session.execute(select(Feedback.text))).scalars())
 
 
 async def test_the_words_arrive(tmp_path: Path, database_url: str) -> None:
@@ -17,6 +22,5 @@ async def test_the_words_arrive(tmp_path: Path, database_url: str) -> None:
         await scene.start()
         answer = await scene.server.submit_modal(scene.mia, form, {"text": "Written before the restart."})
         assert answer.ephemeral
-        async with scene.warroom.read() as session:
-            texts = list((await session.execute(select(Feedback.text))).scalars())
-        assert texts == ["Written before the restart."]
+        await scene.warroom.until(lambda: texts_of(scene))
+        assert await texts_of(scene) == ["Written before the restart."]
