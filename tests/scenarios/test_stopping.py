@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import fcntl
 import itertools
 import re
 import secrets
@@ -11,6 +10,7 @@ import time
 from pathlib import Path
 
 import aiohttp
+import psutil
 import pytest
 from sqlalchemy.exc import OperationalError
 from sqlmodel import func, select
@@ -119,22 +119,15 @@ async def test_during_the_start_it_ends_as_well(tmp_path: Path, moment: str) -> 
 
 async def has_come(warroom: WarroomProcess, moment: str) -> bool:
     if moment == "the data folder is taken":
-        return is_taken(warroom.settings.store.data_dir / LOCK_FILE)
+        return holds_the_data(warroom)
     ready = await warroom.readiness()
     return bool(ready.get("leader") if moment == "it leads" else ready)
 
 
-def is_taken(lock: Path) -> bool:
-    """Whether a process holds the lock of the data folder, which it takes before it opens anything."""
-    if not lock.exists():
-        return False
-    with lock.open("a+") as handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        fcntl.flock(handle, fcntl.LOCK_UN)
-    return False
+def holds_the_data(warroom: WarroomProcess) -> bool:
+    """Whether it has opened the lock of the data folder, before all else there. Trying it would be in its way."""
+    lock = (warroom.settings.store.data_dir / LOCK_FILE).resolve()
+    return any(Path(opened.path) == lock for opened in psutil.Process(warroom.pid).open_files())
 
 
 @pytest.mark.slow
@@ -148,7 +141,7 @@ async def test_while_the_demo_is_made_up_it_ends_as_well(tmp_path: Path) -> None
 
 
 async def holds_events(warroom: WarroomProcess) -> bool:
-    if not is_taken(warroom.settings.store.data_dir / LOCK_FILE):
+    if not holds_the_data(warroom):
         return False
     with contextlib.suppress(OperationalError):
         async with warroom.read() as session:
