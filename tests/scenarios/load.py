@@ -22,6 +22,7 @@ from tests.scenarios.warroom_process import BROWSER, WarroomProcess
 
 GOOD = (200, 201, 202)
 PAUSE_SECONDS = 0.02
+PERSON = "person-of-the-load-0123456789"
 WITHOUT_LIMITS = {
     "track_per_minute": 10_000_000,
     "feedback_per_visitor_hour": 1_000_000,
@@ -32,7 +33,7 @@ WITHOUT_LIMITS = {
 
 @dataclass
 class Journal:
-    """What was sent and what was heard."""
+    """What was sent and what was heard: `event`s of nobody, `known` ones of one person, or `feedback`."""
 
     kind: str = "event"
     sent: int = 0
@@ -71,9 +72,10 @@ HEADERS = {"User-Agent": BROWSER, "Content-Type": "application/json"}
 
 
 def _request(kind: str, sent_id: str) -> tuple[str, str]:
-    if kind == "event":
+    if kind != "feedback":
         event = f'{{"id":"{sent_id}","name":"page_view","page":"/load","view":"{sent_id}"}}'
-        return "/track", f'{{"site":"docs","events":[{event}]}}'
+        person = f'"person":"{PERSON}",' if kind == "known" else ""
+        return "/track", f'{{"site":"docs",{person}"events":[{event}]}}'
     return "/feedback", f'{{"site":"docs","id":"{sent_id}","text":"The answer is {sent_id}"}}'
 
 
@@ -104,6 +106,12 @@ async def settle(warroom: WarroomProcess, *journals: Journal) -> None:
         waiting, journal.in_doubt = journal.in_doubt, []
         for sent_id in waiting:
             assert await send(warroom, journal, sent_id), f"{journal.kind} {sent_id} is refused"
+
+
+def together(*journals: Journal) -> Journal:
+    """What was heard by all of them, for a comparison."""
+    heard = {sent_id for journal in journals for sent_id in journal.acknowledged}
+    return Journal(acknowledged=heard, in_doubt=[sent_id for journal in journals for sent_id in journal.in_doubt])
 
 
 async def check_against_store(warroom: WarroomProcess, events: Journal, feedback: Journal | None = None) -> None:
