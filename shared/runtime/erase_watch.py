@@ -5,6 +5,7 @@ again once in a while: its file gets what other processes have erased, and what 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable
 from typing import Literal
@@ -27,6 +28,7 @@ class EraseWatch:
         self._eraser = eraser
         self._report = report
         self.settled = asyncio.Event()
+        self._looked = asyncio.Event()  # whatever came of it
 
     def begin(self) -> None:
         """Not ready from here on, until `settle` is through."""
@@ -54,8 +56,15 @@ class EraseWatch:
             except Exception:  # without it nobody may be shown or asked, so it is tried until it works
                 self._report("starting", "failed; it is tried again, the log says why")
                 logger.exception("the erase log could not be applied")
+            self._looked.set()
             await asyncio.sleep(AGAIN_SECONDS)
         if applied:
             logger.warning("%d erasures were applied again: an older copy of the database was put back", applied)
         self._report("ok", f"applied; kept in {self._eraser.log.path}")
         self.settled.set()
+        self._looked.set()
+
+    async def first_look(self, seconds: float) -> None:
+        """Returns when the board says what the first look found, or after so long."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._looked.wait(), seconds)

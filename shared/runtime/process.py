@@ -35,6 +35,7 @@ LeaderPart = tuple[str, Callable[[], Awaitable[None]]]
 PartsOf = Callable[[Runtime], Sequence[LeaderPart]]
 FIRST_ADMIN = "owner"  # who gets the sign-in link of the very first start
 METER_SECONDS = 5.0
+LOOK_SECONDS = 2.0  # the start screen waits no longer for the first look at the erase log
 STOP_SECONDS = 7.5
 
 
@@ -61,6 +62,7 @@ async def run_process(
             return
         leader_parts = [*_own_parts(runtime, deployed=deployed), *edge_parts(runtime)] if leads else []
         async with _running(runtime, serve, leader_parts, leads=leads):
+            await runtime.erase_watch.first_look(LOOK_SECONDS)
             await _greet(runtime)
             settle()
             await stop.wait()

@@ -135,6 +135,27 @@ async def test_a_replica_copies_what_the_others_erase_while_it_runs(desk: Desk) 
         running.cancel()
 
 
+async def test_the_first_look_tells_how_it_is_whatever_it_finds(desk: Desk) -> None:
+    """The start screen waits for it, so it says "starting" only where that is true."""
+    said: list[str] = []
+    watch = EraseWatch(eraser_of(desk), lambda state, _sentence: said.append(state))
+    watch.begin()
+    await watch.first_look(seconds=0)
+    assert said == ["starting"], "it waits no longer than it was told"
+    running = asyncio.create_task(watch.run())
+    await watch.first_look(seconds=30)
+    assert said == ["starting", "ok"]
+    running.cancel()
+    log_of(desk).path.unlink(missing_ok=True)
+    log_of(desk).path.mkdir(parents=True)
+    unreadable = EraseWatch(eraser_of(desk), lambda state, sentence: said.append(f"{state}: {sentence}"))
+    running = asyncio.create_task(unreadable.run())
+    await unreadable.first_look(seconds=30)
+    running.cancel()
+    assert said[-1].startswith("starting: waits: ")
+    assert not unreadable.settled.is_set()
+
+
 async def test_a_start_without_a_readable_log_is_not_settled(desk: Desk) -> None:
     log_of(desk).path.mkdir(parents=True)
     with pytest.raises(CannotStore, match="cannot be read"):
