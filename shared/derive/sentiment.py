@@ -14,7 +14,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer, SentiText
+from vaderSentiment.vaderSentiment import (
+    BOOSTER_DICT,
+    NEGATE,
+    SPECIAL_CASES,
+    SentimentIntensityAnalyzer,
+    SentiText,
+)
 
 from shared.derive.developer_lexicon import (
     ADDED_WORDS,
@@ -119,6 +125,11 @@ def _words_near(words: Sequence[str], place: int) -> tuple[Sequence[str], int]:
     return words[first : place + 3], place - first
 
 
+# Of the words around one, VADER's two checks below can change its value only where one of these is among them.
+_NEGATING = frozenset(NEGATE) | {"never", "so", "this"}
+_IDIOMATIC = frozenset(max(idiom.split(), key=len) for idiom in (*SPECIAL_CASES, *BOOSTER_DICT) if " " in idiom)
+
+
 class _DeveloperAnalyzer(SentimentIntensityAnalyzer):
     """VADER with the developer lexicon, which also tells the value of each word."""
 
@@ -135,12 +146,17 @@ class _DeveloperAnalyzer(SentimentIntensityAnalyzer):
     @staticmethod
     def _negation_check(valence: float, words_and_emoticons: Sequence[str], start_i: int, i: int) -> float:
         near, place = _words_near(words_and_emoticons, i)
+        if not any([(lower := word.lower()) in _NEGATING or "n't" in lower for word in near]):
+            return valence
         found: float = SentimentIntensityAnalyzer._negation_check(valence, near, start_i, place)
         return found
 
     @staticmethod
     def _special_idioms_check(valence: float, words_and_emoticons: Sequence[str], i: int) -> float:
-        found: float = SentimentIntensityAnalyzer._special_idioms_check(valence, *_words_near(words_and_emoticons, i))
+        near, place = _words_near(words_and_emoticons, i)
+        if not any([word.lower() in _IDIOMATIC for word in near]):
+            return valence
+        found: float = SentimentIntensityAnalyzer._special_idioms_check(valence, near, place)
         return found
 
     def knows_symbol(self, word: str) -> bool:
@@ -173,19 +189,34 @@ _INLINE_CODE = re.compile(r"`[^`\n]*`")
 _QUOTED_LINE = re.compile(r"^[ \t]{0,3}>.*\n", re.MULTILINE)
 _ADDRESS = re.compile(r"\b(?:https?://|www\.)\S+", re.IGNORECASE)
 _MENTION = re.compile(r"<(?:@[!&]?|#|a?:\w{2,32}:)\d{1,20}>|(?<![\w@])@[\w.-]+")
-_NOT_WRITTEN_BY_A_FEELING = (_FENCED_CODE, _INLINE_CODE, _QUOTED_LINE, _ADDRESS, _MENTION)
+# With what each cannot do without in a plain text; looking for it is much quicker.
+_NOT_WRITTEN_BY_A_FEELING = (
+    (_FENCED_CODE, ("```", "~~~")),
+    (_INLINE_CODE, ("`",)),
+    (_QUOTED_LINE, (">",)),
+    (_ADDRESS, ("://", "www.")),
+    (_MENTION, ("<", "@")),
+)
+_OF_PHRASES = ("like", "work")
 
 
 def _prepare_text(text: str, limits: SentimentLimits, emoji: Iterable[str]) -> str:
     """What VADER may read: no code, quotes, addresses or mentions, no invisible characters, within the caps."""
     # Code and addresses do not count towards the cap, but the work on them is bounded too.
     prepared = _fold_characters(text[: 4 * limits.characters])
-    for pattern in _NOT_WRITTEN_BY_A_FEELING:
-        prepared = pattern.sub(" ", prepared)
+    for pattern, signs in _NOT_WRITTEN_BY_A_FEELING:
+        if _may_hold(prepared, signs):
+            prepared = pattern.sub(" ", prepared)
     prepared = " ".join(_keep_first_emoji(prepared[: limits.characters], emoji, limits.emoji).split()[: limits.words])
-    for phrase, replacement in PHRASES:
-        prepared = phrase.sub(replacement, prepared)
+    if _may_hold(prepared, _OF_PHRASES):
+        for phrase, replacement in PHRASES:
+            prepared = phrase.sub(replacement, prepared)
     return prepared
+
+
+def _may_hold(text: str, signs: Iterable[str]) -> bool:
+    """Other letters than plain ones may stand for a sign as well."""
+    return not text.isascii() or any(map(text.lower().__contains__, signs))
 
 
 def _fold_characters(text: str) -> str:

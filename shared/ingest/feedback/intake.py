@@ -1,5 +1,6 @@
 """Takes feedback in: checked, redacted and scored first; then limits, row, counters, prompt and note in one unit."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -94,6 +95,7 @@ class FeedbackIntake:
         self._texts = texts
         self._meter = meter
         self._key = key
+        self._preparing = asyncio.Lock()
         self._plain = PlainStore(store.writing_engine.dialect)
 
     async def take(self, new: NewFeedback, sender: FeedbackSender) -> FeedbackOutcome:
@@ -109,7 +111,7 @@ class FeedbackIntake:
         check_feedback(new, self.settings.limits)
         new = clean_fields(new, self.settings.limits, self._key)
         now = self._clock.now()
-        prepared = await prepare_text(new.text, self.settings.sentiment, new.language or sender.language)
+        prepared = await self._prepare(new.text, new.language or sender.language)
         visitor = bucket = None
         if sender.address is not None and sender.key is None:
             visitor = await self._hasher.visitor(site.key, site.zone, sender.address, sender.user_agent or "", now)
@@ -118,6 +120,11 @@ class FeedbackIntake:
         if sent.is_from_stranger and (outcome := await self._store_plainly(sent)) is not None:
             return outcome
         return await self.store.writer.run(lambda session: self._store_once(session, sent), brief=True)
+
+    async def _prepare(self, text: str | None, language: str | None) -> PreparedText:
+        """One text at a time: each thread more that is at work takes the loop as much time again."""
+        async with self._preparing:
+            return await prepare_text(text, self.settings.sentiment, language)
 
     def _drop(self, site: str, reason: str) -> FeedbackOutcome:
         self._meter.drop_feedback(site, reason)
@@ -264,7 +271,7 @@ class FeedbackIntake:
         async with self.store.read() as session:
             row = await _own_feedback(session, feedback_id, platform, external_id)
         joined = _joined(row.text, text, self.settings.limits.text_characters)
-        prepared = await prepare_text(joined, self.settings.sentiment, row.language)
+        prepared = await self._prepare(joined, row.language)
         before, now = row.text, self._clock.now()
 
         async def unit(session: AsyncSession) -> FeedbackOutcome:
