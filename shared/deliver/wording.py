@@ -116,7 +116,8 @@ def _asked_lines(summary: Summary) -> list[str]:
         return []
     return [
         f"Day-7 question: {asked.get('eligible', 0)} became eligible, {asked.get('opted_in', 0)} opted in, "
-        f"{asked.get('asked', 0)} were asked, {asked.get('answered', 0)} answered"
+        f"{asked.get('asked', 0)} {'was' if asked.get('asked') == 1 else 'were'} asked, "
+        f"{asked.get('answered', 0)} answered"
     ]
 
 

@@ -151,6 +151,12 @@ def test_a_weekly_summary_names_its_days(told):
     assert post.lines[-1] == "Warroom was not running: 2 earlier weeks were not reported."
 
 
+@pytest.mark.parametrize(("asked", "words"), [(0, "0 were asked"), (1, "1 was asked"), (2, "2 were asked")])
+def test_who_was_asked_is_counted_in_the_right_form(told, asked, words):
+    lines = told(make_summary(asked={"eligible": 2, "opted_in": 1, "asked": asked, "answered": 0})).lines
+    assert f"Day-7 question: 2 became eligible, 1 opted in, {words}, 0 answered" in lines
+
+
 def test_a_late_post_says_so(told):
     assert told(make_alert(), late_minutes=12).lines[-1] == "Delayed by 12 min."
     assert told(Notice(title="Title", text="Text"), late_minutes=1).lines == ("Text",)
