@@ -2,6 +2,7 @@
 
 import asyncio
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,12 +21,19 @@ from shared.ingest.track_body import _read_at_once, _read_strictly
 from shared.store.database import Store
 from shared.store.models import Event, PageView, Rollup, StateValue, VisitorDay
 from shared.store.sqlite_writer import SqliteWriter
+from tests.conftest import make_settings
 from tests.shared.ingest.track import Counters, Gate, make_event
 
 NAMES = ("page_view", "click", "engagement", "conversion", "sequence_step", "exposure", "own_event")
 OF_VIEWS = ("marked_view", "clicked_view")
 OF_DAYS = ("visitor_day", "converted_day")
 NIGHT = datetime(2026, 3, 28, 22, 30, tzinfo=UTC)  # half an hour before midnight in Berlin, before the clocks change
+
+
+@pytest.fixture
+def settings(tmp_path: Path, database_url: str) -> Settings:
+    """All made-up examples are sent within one minute: no visitor may reach the limit of one."""
+    return make_settings(tmp_path / "data", database_url, limits={"track_per_minute": 10_000_000})
 
 
 @pytest.fixture
