@@ -134,16 +134,15 @@ class FeedbackIntake:
         """None when it is left to `_store_once`: it was sent before, or the team is told at once."""
         author = _Author(None, None if sent.sender.opted_out else sent.daily_visitor)
         keys, since = self._keys(sent, author, None)
-        row = _make_row(sent, author, None, keys[0])
-        if is_very_negative(row, self.settings.war_room.negative_compound):
+        plain = PlainFeedback(_row_values(sent, author, None, keys[0]), keys, since, self._limits(sent, author))
+        if is_very_negative(plain.row, self.settings.war_room.negative_compound):
             return None
-        plain = PlainFeedback(row, keys, since, self._limits(sent, author))
         wait = await self.store.writer.run_steps(lambda: self._plain.steps(plain, sent.now))
         if wait is None:
             return None
         self._refuse_after(wait, sent, author)
         self.store.writer.tell(frozenset({TOPIC}))
-        return FeedbackOutcome(row.id)
+        return FeedbackOutcome(plain.row.id)
 
     def _keys(self, sent: _Sent, author: _Author, prompt: Prompt | None) -> tuple[list[str], datetime | None]:
         """Under which keys the same thing stands, the first for a new row; and since when that counts."""
@@ -163,7 +162,7 @@ class FeedbackIntake:
         keys, since = self._keys(sent, author, prompt)
         earlier = await find_earlier(session, sent.site.key, keys, since)
         if earlier is None:
-            row = _make_row(sent, author, prompt, keys[0])
+            row = Feedback(**_row_values(sent, author, prompt, keys[0]))
             if await insert_if_new(session, row):  # before the limits: of twins sent at once only one counts
                 await self._check_limits(session, sent, author)
                 return await self._follow_up(session, row, prompt, sent.now)
@@ -308,32 +307,32 @@ def _repeater(sent: _Sent, author: _Author) -> str | None:
     return author.person_id or author.visitor or sent.daily_visitor
 
 
-def _make_row(sent: _Sent, author: _Author, prompt: Prompt | None, key: str) -> Feedback:
+def _row_values(sent: _Sent, author: _Author, prompt: Prompt | None, key: str) -> dict[str, Any]:
     new, bounds = sent.new, sent.new.bounds
-    return Feedback(
-        id=new_id(sent.now),
-        site=sent.site.key,
-        external_key=key,
-        source=sent.sender.source,
-        received_at=sent.now,
-        local_day=local_day(sent.now, sent.site.zone),
-        person_id=author.person_id,
-        visitor=author.visitor,
-        prompt_id=prompt.id if prompt else None,
-        survey=prompt.survey if prompt else new.survey,
-        score=new.score,
-        scale_min=bounds[0] if bounds else None,
-        scale_max=bounds[1] if bounds else None,
-        category=new.category or "unsorted",
-        reason=new.reason,
-        page=new.page,
-        element=new.element,
-        plan=new.plan,
-        segment=new.segment,
-        contact=new.contact,
-        reply_to=remember_message(author.reply_to, sent.sender.message_key if prompt else None),
+    return {
+        "id": new_id(sent.now),
+        "site": sent.site.key,
+        "external_key": key,
+        "source": sent.sender.source,
+        "received_at": sent.now,
+        "local_day": local_day(sent.now, sent.site.zone),
+        "person_id": author.person_id,
+        "visitor": author.visitor,
+        "prompt_id": prompt.id if prompt else None,
+        "survey": prompt.survey if prompt else new.survey,
+        "score": new.score,
+        "scale_min": bounds[0] if bounds else None,
+        "scale_max": bounds[1] if bounds else None,
+        "category": new.category or "unsorted",
+        "reason": new.reason,
+        "page": new.page,
+        "element": new.element,
+        "plan": new.plan,
+        "segment": new.segment,
+        "contact": new.contact,
+        "reply_to": remember_message(author.reply_to, sent.sender.message_key if prompt else None),
         **sent.prepared.columns,
-    )
+    }
 
 
 def _joined(before: str | None, added: str, limit: int) -> str:

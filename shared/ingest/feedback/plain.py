@@ -4,9 +4,9 @@ Most feedback on pages is of this kind: no known person, no prompt and no note m
 would hold up every reader's events for some milliseconds, nearly all of them spent on building statements.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import SimpleNamespace
 from typing import Any
 
 from sqlalchemy import Dialect, bindparam, delete
@@ -19,15 +19,22 @@ from shared.store.event_tables import Steps, tables_for
 from shared.store.models import Feedback
 from shared.store.ready_statements import ReadyStatement
 
+DEFAULTS = {name: field.get_default(call_default_factory=True) for name, field in Feedback.model_fields.items()}
 
-@dataclass(frozen=True)
+
 class PlainFeedback:
-    """A row, and what it is stored under."""
+    """The columns of a row, and what it is stored under.
 
-    row: Feedback
-    keys: Sequence[str]  # the first is the row's; something under another one is the same thing
-    since: datetime | None  # how far back that counts
-    limits: Sequence[Limit]
+    `row` has the attributes of a `Feedback`, which itself would take as long to make as to store.
+    """
+
+    def __init__(
+        self, values: Mapping[str, Any], keys: Sequence[str], since: datetime | None, limits: Sequence[Limit]
+    ) -> None:
+        self.row: Any = SimpleNamespace(**{**DEFAULTS, **values})
+        self.keys = keys  # the first is the row's; something under another one is the same thing
+        self.since = since  # how far back that counts
+        self.limits = limits
 
 
 class PlainStore:
@@ -36,7 +43,6 @@ class PlainStore:
     def __init__(self, dialect: Dialect) -> None:
         self._dialect = dialect
         self._tables = tables_for(dialect)
-        self._names = [column.key for column in Feedback.__table__.columns]  # type: ignore[attr-defined]
         row_id = col(Feedback.id)
         insert = insert_on(dialect, Feedback).on_conflict_do_nothing().returning(row_id)
         self._insert = ReadyStatement(insert, dialect)
@@ -57,7 +63,7 @@ class PlainStore:
         for key in sent.keys[1:]:
             if (yield self._earlier.with_values({"site": row.site, "key": key, "since": sent.since})):
                 return None
-        made = yield self._insert.with_values(self._values(row))  # before the limits: of twins only one counts
+        made = yield self._insert.with_values(vars(row))  # before the limits: of twins only one counts
         if not made:
             return None
         wait = yield from hit_steps(self._dialect, sent.limits, now)
@@ -68,6 +74,3 @@ class PlainStore:
         tally_feedback(tally, row)
         yield from tally.move(self._tables)
         return 0
-
-    def _values(self, row: Feedback) -> dict[str, Any]:
-        return {name: getattr(row, name) for name in self._names}
