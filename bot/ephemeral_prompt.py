@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-async def ask_if_due(interaction: discord.Interaction["WarroomClient"], answer: Answer) -> bool:
-    """Asks who is due and may be asked this way; whether it did."""
+async def claim_question(interaction: discord.Interaction["WarroomClient"], answer: Answer) -> Prompt | None:
+    """The question of who is due and may be asked this way; it counts as asked from here on."""
     runtime = interaction.client.runtime
     site = await site_of(runtime, interaction.guild_id, interaction.user.id)
     user_id, now = str(interaction.user.id), runtime.clock.now()
@@ -44,12 +44,14 @@ async def ask_if_due(interaction: discord.Interaction["WarroomClient"], answer: 
         )
         return await prompts.claim_ephemeral_prompt(session, runtime.settings, identity, person, now)
 
-    prompt = await runtime.store.writer.run(claim)
-    if prompt is None:
-        return False
+    return await runtime.store.writer.run(claim)
+
+
+async def ask(interaction: discord.Interaction["WarroomClient"], answer: Answer, prompt: Prompt) -> None:
+    """Shows a claimed question, once."""
+    runtime = interaction.client.runtime
     text = question_text(runtime.texts, runtime.settings, answer.language, prompt.site, "ephemeral_question")
     try:
         await answer.say(text, view=question_view(runtime.texts, answer.language, prompt.id))
     except (discord.HTTPException, aiohttp.ClientError) as error:
         logger.warning("a question could not be shown: %s", type(error).__name__)
-    return True

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from bot.discord_client import WarroomClient
 
 DISCORD = Platform.DISCORD.value
+SENTENCES = {
+    "scheduled": "opt_in_already",
+    "already": "opt_in_already",
+    "asked": "opt_in_asked",
+    "answered": "opt_in_answered",
+}
 
 
 async def opt_in_sentence(
@@ -44,7 +50,7 @@ async def opt_in_sentence(
     outcome = await runtime.store.writer.run(unit)
     if outcome.state == "scheduled" and outcome.due_at is not None:
         return answer.text("opt_in_done", date=discord.utils.format_dt(outcome.due_at, "D"))
-    return answer.text("opt_in_answered" if outcome.state == "answered" else "opt_in_already")
+    return answer.text(SENTENCES[outcome.state])
 
 
 async def opt_out_user(interaction: discord.Interaction["WarroomClient"]) -> None:

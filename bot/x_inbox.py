@@ -33,7 +33,12 @@ REPLY, DIRECT = "x_reply", "x_dm"
 REPLY_WITHIN = timedelta(hours=24)
 WRITTEN_A_DAY = 5  # to one person, by ourselves: two bots that thank each other must come to an end
 FILLERS = {"please", "pls", "me", "now"}
-OPT_IN_TEXTS = {"scheduled": "x_welcome", "already": "opt_in_already", "answered": "opt_in_answered"}
+OPT_IN_TEXTS = {
+    "scheduled": "x_welcome",
+    "already": "opt_in_already",
+    "asked": "opt_in_asked",
+    "answered": "opt_in_answered",
+}
 
 _LEADING_HANDLES = re.compile(r"^(?:[.\s]*@\w{1,15}\b:?)+\s*")
 _HANDLE = re.compile(r"\w{1,15}", re.ASCII)

@@ -9,7 +9,7 @@ import discord
 from discord.ext import commands
 
 from bot.discord_roles import require
-from bot.ephemeral_prompt import ask_if_due
+from bot.ephemeral_prompt import ask, claim_question
 from bot.note_actions import remember_conversation, send_reply
 from bot.places import community_id, site_of
 from bot.prompt_answers import SCALE, add_words, direct_channel_id, discord_sender
@@ -82,12 +82,14 @@ class FormsCog(commands.Cog):
         await runtime.feedback.take(new, sender)
         if direct_id is not None:
             await remember_conversation(runtime, interaction.user.id, direct_id)
-        if await self._may_offer(interaction.user.id):
+        question = await claim_question(interaction, answer)
+        if question is None and await self._may_offer(interaction.user.id):
             view = opt_in_view(self.client.runtime.texts, answer.language)
             await answer.say(f"{answer.text('thanks')}\n{answer.text('opt_in_offer')}", view=view)
         else:
             await answer.say(answer.text("thanks"))
-        await ask_if_due(interaction, answer)
+        if question is not None:
+            await ask(interaction, answer, question)
 
     async def _may_offer(self, user_id: int) -> bool:
         """Who neither said yes nor no yet."""

@@ -107,6 +107,7 @@ async def test_due_person_without_opt_in_is_asked_once_by_a_private_line(stage: 
     outcome = await stage.submit(stage.mia, form, {"text": "Still here."})
     [question] = await outcome.wait_for_followups()
     assert question.ephemeral
+    assert "in a week" not in outcome.content  # nothing is offered to who is asked right now
     assert "been around for a week" in question.content
     assert stage.messages_to(stage.mia) == []
     form = await stage.press(stage.mia, question, "4")

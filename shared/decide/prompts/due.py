@@ -24,9 +24,9 @@ NEVER_SENT = (PromptState.LAPSED.value, PromptState.SKIPPED_LATE.value, PromptSt
 
 @dataclass(frozen=True)
 class OptIn:
-    """What came of an opt-in: planned now, planned before, or answered (or refused) before."""
+    """What came of an opt-in: planned now, planned before, asked before, or answered before."""
 
-    state: Literal["scheduled", "already", "answered"]
+    state: Literal["scheduled", "already", "asked", "answered"]
     due_at: datetime | None
 
 
@@ -63,9 +63,9 @@ async def make_due_by_opt_in(
         return OptIn("already", prompt.due_at)
     if await _plan_again(session, prompt, identity, BY_OPT_IN, due_at):
         return OptIn("scheduled", due_at)
-    if prompt.state in (PromptState.CLAIMED.value, PromptState.ASKED.value, PromptState.UNCERTAIN.value):
+    if prompt.state == PromptState.CLAIMED.value:
         return OptIn("already", prompt.due_at)
-    return OptIn("answered", prompt.due_at)
+    return OptIn("answered" if prompt.state == PromptState.ANSWERED.value else "asked", prompt.due_at)
 
 
 async def make_due_by_request(

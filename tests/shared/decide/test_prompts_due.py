@@ -3,6 +3,7 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.decide import prompts
@@ -104,6 +105,18 @@ async def test_opting_in_after_an_answer_plans_nothing(people: People) -> None:
     await people.run(prompts.note_answer, (await people.prompt()).id, people.clock.now())
     assert (await people.opt_in()).state == "answered"
     assert len(await people.rows(Prompt)) == 1
+
+
+@pytest.mark.parametrize("end", ["not answered", "never again"])
+async def test_opting_in_after_the_question_promises_no_second_one(people: People, end: str) -> None:
+    await people.opt_in()
+    people.later(days=7)
+    await people.send_due()
+    prompt_id = (await people.prompt()).id
+    await people.run(prompts.mark_asked, prompt_id, "discord_dm", "55", "66", people.clock.now())
+    if end == "never again":
+        await people.run(prompts.dismiss, people.settings, prompt_id, "never", people.clock.now())
+    assert (await people.opt_in()).state == "asked"
 
 
 async def test_opting_in_moves_a_question_that_waits_by_usage(people: People) -> None:
