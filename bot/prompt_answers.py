@@ -50,8 +50,8 @@ async def own_feedback(session: AsyncSession, feedback_id: str, user_id: int) ->
 async def _require_prompt(interaction: discord.Interaction["WarroomClient"], answer: Answer, prompt_id: str) -> Prompt:
     async with interaction.client.runtime.store.read() as session:
         prompt = await own_prompt(session, prompt_id, interaction.user.id)
-    if prompt is None:
-        raise NotAllowed(answer.text("prompt_not_yours"))
+    if prompt is None:  # in a direct conversation it was theirs, and was erased
+        raise NotAllowed(answer.text("prompt_not_yours" if interaction.guild_id else "prompt_expired"))
     if prompt.state in ENDED:
         raise NotAllowed(answer.text("prompt_expired"))
     return prompt

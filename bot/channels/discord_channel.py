@@ -22,6 +22,7 @@ from bot.views.dynamic_button import PREFIX
 from bot.views.negative_note import note_view
 from bot.views.score_buttons import answer_view, question_text, question_view, words_view
 from shared import messages
+from shared.decide.prompts import time_until_awake
 from shared.deliver.channel import NOT_WANTED, PermanentFailure, RetryLater, Sent
 from shared.deliver.discord_text import clean
 from shared.deliver.war_room import describe, late_minutes
@@ -148,15 +149,18 @@ class DiscordChannel:
         return Sent(NAME, channel_id, message_id)
 
     async def _check_wanted(self, message: messages.PromptDirect | messages.PromptFallback) -> None:
-        """The person may have answered or refused while the question waited for another try."""
+        """The person may have answered, refused or gone to bed while the question waited for another try."""
         async with self._runtime.store.read() as session:
-            query = select(Prompt.state, Person.opted_in_at, Person.opted_out_at)
+            query = select(Prompt.state, Person.opted_in_at, Person.opted_out_at, Person.zone)
             query = query.join(Person, col(Person.id) == col(Prompt.person_id))
             found = (await session.execute(query.where(Prompt.id == message.prompt_id))).first()
         if found is None or found[0] != PromptState.CLAIMED.value:
             raise PermanentFailure("the question is answered or gone", NOT_WANTED)
         if found[1] is None or found[2] is not None:
             raise PermanentFailure("the person does not want to be asked", NOT_WANTED)
+        asleep = time_until_awake(found[3], self._runtime.settings.prompts, self._runtime.clock.now())
+        if asleep:
+            raise RetryLater("it is night for the person", asleep.total_seconds())
 
     async def _send_prompt(self, row: OutboxMessage, message: messages.PromptDirect) -> Sent:
         runtime = self._runtime

@@ -2,6 +2,7 @@
 
 import asyncio
 
+import pytest
 from sqlalchemy import update
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -93,6 +94,22 @@ async def test_somebody_else_cannot_open_a_question(stage: Stage) -> None:
     assert "somebody else" in outcome.content
 
 
+async def test_opting_in_again_after_the_question_does_not_promise_another(stage: Stage) -> None:
+    await asked(stage)
+    standing = next(iter(stage.feedback_channel.messages.values()))
+    outcome = await stage.press(stage.mia, standing, "Ask me in a week")
+    assert "only once" in outcome.content
+
+
+@pytest.mark.slow
+async def test_question_of_somebody_who_was_erased_has_ended(stage: Stage) -> None:
+    question = await asked(stage)
+    await stage.runtime.eraser.erase("discord", str(stage.mia.id), "self")
+    outcome = await stage.press(stage.mia, question, "4")
+    assert "has ended" in outcome.content
+    assert await stage.rows(Feedback) == []
+
+
 async def test_never_again_ends_all_questions(stage: Stage) -> None:
     question = await asked(stage)
     await stage.press(stage.mia, question, "Don't ask me again")
@@ -117,6 +134,22 @@ async def test_closed_messages_fall_back_to_a_button_in_the_feedback_channel(sta
     await stage.submit(stage.mia, form, {"text": "Hard to find anything."})
     [feedback] = await stage.rows(Feedback)
     assert (feedback.score, feedback.text) == (1, "Hard to find anything.")
+
+
+@pytest.mark.slow
+async def test_the_button_that_mentions_somebody_waits_for_their_morning(stage: Stage) -> None:
+    stage.mia.dms_open = False
+    await opt_in(stage)
+    stage.clock.advance(days=7)
+    await stage.enqueue_prompts()
+    stage.server.faults.add("POST", f"/channels/{stage.feedback_channel.id}/messages", faults.refused(403, 50013, "no"))
+    await stage.deliver()
+    stage.clock.advance(hours=9)  # the permission is given back when it is night for her
+    await stage.deliver()
+    assert len(stage.feedback_channel.messages) == 1
+    stage.clock.advance(hours=12)
+    await stage.deliver()
+    assert len(stage.feedback_channel.messages) == 2
 
 
 async def test_opening_messages_too_fast_pauses_all_openings(stage: Stage) -> None:

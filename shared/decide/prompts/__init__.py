@@ -24,7 +24,7 @@ from shared.decide.prompts.outcomes import (
     pause_dm_opening,
     withdraw,
 )
-from shared.decide.prompts.rules import PromptFacts, Verdict, may_ask
+from shared.decide.prompts.rules import PromptFacts, Verdict, may_ask, time_until_awake
 
 __all__ = [
     "DAY_7",
@@ -52,5 +52,6 @@ __all__ = [
     "pause_dm_opening",
     "paused_until",
     "prompt_counts",
+    "time_until_awake",
     "withdraw",
 ]

@@ -128,6 +128,17 @@ def _hold_for_time(facts: PromptFacts, rules: PromptSettings, now: datetime) -> 
     return None
 
 
+def time_until_awake(zone: str | None, rules: PromptSettings, now: datetime) -> timedelta:
+    """How long it is until we may ask the person; nothing while we may."""
+    if is_waking_hour(zone, rules, now):
+        return timedelta()
+    local = now.astimezone(zone_of(zone, rules.zone))
+    morning = local.replace(hour=rules.hour_from, minute=0, second=0, microsecond=0)
+    if local.hour >= rules.hour_to:
+        morning += timedelta(days=1)  # on the clocks there, whatever they are changed to over night
+    return morning.astimezone(now.tzinfo) - now
+
+
 def is_waking_hour(zone: str | None, rules: PromptSettings, now: datetime) -> bool:
     """Whether it is day for the person: their own zone if known, else the one of the settings."""
     return rules.hour_from <= now.astimezone(zone_of(zone, rules.zone)).hour < rules.hour_to

@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 
 from shared.config import PromptSettings, load_settings
-from shared.decide.prompts.rules import PromptFacts, may_ask
+from shared.decide.prompts.rules import PromptFacts, is_waking_hour, may_ask, time_until_awake
 
 NOON = datetime(2026, 3, 11, 12, 0, tzinfo=UTC)
 TODAY = date(2026, 3, 11)
@@ -89,6 +89,24 @@ def test_each_number_of_the_rule_at_its_edge(changes: dict[str, object], expecte
 def test_people_are_asked_in_their_own_waking_hours(zone: str | None, utc_hour: int, expected: str) -> None:
     now = NOON.replace(hour=utc_hour)
     assert verdict(now, zone=zone, due_at=now, last_seen_at=now)[0] == expected
+
+
+@pytest.mark.parametrize(
+    ("zone", "now", "hours"),
+    [
+        ("UTC", "2026-03-11T12:00", 0.0),
+        ("UTC", "2026-03-11T20:00", 13.0),
+        ("UTC", "2026-03-11T08:30", 0.5),
+        ("Asia/Kolkata", "2026-03-11T15:00", 12.5),  # half past eight in the evening
+        ("Europe/Berlin", "2026-03-28T20:00", 11.0),  # nine in the evening; the clocks go forward over night
+        ("Europe/Berlin", "2026-10-24T19:00", 13.0),  # nine in the evening; they go back
+        ("Pacific/Kiritimati", "2026-03-11T18:00", 1.0),  # eight in the morning of the next day
+    ],
+)
+def test_how_long_it_is_until_somebody_may_be_asked(zone: str, now: str, hours: float) -> None:
+    moment = datetime.fromisoformat(now).replace(tzinfo=UTC)
+    assert time_until_awake(zone, RULES, moment) == timedelta(hours=hours)
+    assert is_waking_hour(zone, RULES, moment + timedelta(hours=hours))
 
 
 def test_unknown_zones_count_as_the_zone_of_the_settings() -> None:
