@@ -1,6 +1,7 @@
 """Feedback on its way in: redacted, scored, limited, counted, told, and never stored twice."""
 
 import asyncio
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ from shared.decide import prompts
 from shared.errors import LimitReached, NotAllowed, NotFound
 from shared.guard.principals import Principal
 from shared.guard.privacy import address_bucket
+from shared.ingest.feedback import TOPIC
 from shared.messages import NegativeFeedback, parse_message
 from shared.store.models import Feedback, Person, RateWindow
 from shared.texts import Texts
@@ -203,6 +205,56 @@ async def test_a_refused_feedback_leaves_nothing_behind(desk: Desk) -> None:
     with pytest.raises(LimitReached):
         await desk.send(AWFUL, desk.member(message_key="message:6"))
     assert (await desk.counters(), await desk.notes()) == (before, [])
+
+
+async def test_a_refused_stranger_leaves_nothing_behind(desk: Desk) -> None:
+    limits = desk.settings.limits.model_copy(update={"feedback_overall_minute": 2})
+    desk.intake.settings = desk.settings.model_copy(update={"limits": limits})
+    for number in range(2):
+        await desk.send("good", desk.browser(f"192.0.2.{number}"))
+    before = await desk.counters(), await _windows(desk)
+    with pytest.raises(LimitReached):
+        await desk.send("good", desk.browser("192.0.2.9"))
+    assert (await desk.counters(), await _windows(desk)) == before
+    assert len(await desk.rows(Feedback)) == 2
+
+
+async def _windows(desk: Desk) -> dict[tuple[str, datetime], int]:
+    return {(window.bucket, window.window_start): window.count for window in await desk.rows(RateWindow)}
+
+
+async def test_a_stranger_and_a_known_person_store_the_same(desk: Desk) -> None:
+    said = {
+        "text": "Good guide, mail me: ada@example.org",
+        "score": 4,
+        "scale": "1-5",
+        "category": "idea",
+        "reason": "clarity",
+        "survey": "page",
+        "page": "/a",
+        "element": "pre",
+        "plan": "pro",
+        "segment": "new",
+        "contact": "ada@example.org",
+        "language": "en",
+    }
+    await desk.send(**said, person="0123456789abcdef")
+    await desk.send(**said)
+    first, second = (row.model_dump(exclude={"id", "external_key"}) for row in await desk.rows(Feedback))
+    known, stranger = (first, second) if first["person_id"] else (second, first)
+    assert known.pop("person_id")
+    assert stranger.pop("person_id") is None
+    assert (stranger | {"visitor": known["visitor"]}) == known
+    assert await desk.counters() == await desk.rebuilt_counters()
+
+
+@pytest.mark.parametrize("person", [None, "0123456789abcdef"])
+async def test_listeners_hear_of_feedback_once(desk: Desk, person: str | None) -> None:
+    heard: list[frozenset[str]] = []
+    desk.store.writer.listen(heard.append)
+    await desk.send("good", id="abcdefgh", person=person)
+    await desk.send("good", id="abcdefgh", person=person)
+    assert [topics for topics in heard if topics] == [frozenset({TOPIC})]
 
 
 @pytest.mark.parametrize(
