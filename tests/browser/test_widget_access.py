@@ -26,6 +26,8 @@ LOOKS = [
     for scheme in ("light", "dark")
 ]
 ZOOMED = {"viewport": {"width": 640, "height": 400}, "device_scale_factor": 2}  # 1280 x 800 at 200 %
+HALF_A_SCREEN = {"viewport": {"width": 960, "height": 540}, "device_scale_factor": 2}  # 1920 x 1080 at 200 %
+SMALLER = {"viewport": {"width": 683, "height": 512}, "device_scale_factor": 1.5}
 SPACED = "* { line-height: 1.5 !important; letter-spacing: 0.12em !important; word-spacing: 0.16em !important }"
 
 
@@ -184,6 +186,31 @@ async def test_question_never_covers_what_has_the_focus(browser_page_factory: Pa
         if await page.evaluate("document.activeElement.matches('footer a')"):
             break
         await page.keyboard.press("Tab")
+
+
+@pytest.mark.parametrize(("size", "place"), [(HALF_A_SCREEN, "fixed"), (DESK, "fixed"), (SMALLER, "static")])
+async def test_question_gives_way_to_what_cannot_be_scrolled_clear_of_it(
+    browser_page_factory: PageFactory, site: RecordingSite, size: dict[str, Any], place: str
+) -> None:
+    """Links in a column beside the text, at the lower left and at the lower right, as a table of contents has them."""
+    page = await browser_page_factory(bypass_csp=True, **size)
+    await open_question(page, site)
+    links = "".join(f'<p><a href="/blank" class="away">Link {number}</a></p>' for number in range(9))
+    await page.evaluate(
+        """([links, place]) => {
+          for (const side of ['left', 'right']) {
+            const column = document.createElement('nav');
+            column.innerHTML = links;
+            Object.assign(column.style, { position: place, bottom: 0, width: '9rem', [side]: '1rem', float: side });
+            document.body.append(column);
+          }
+        }""",
+        [links, place],
+    )
+    for number in range(18):
+        link = page.locator("a.away").nth(number)
+        await link.focus()
+        await page.wait_for_function(f"({COVERED})() === ''", timeout=30_000)
 
 
 COVERED = """() => {

@@ -250,7 +250,7 @@ async def test_a_vote_that_arrived_with_its_reason_is_not_called_lost(
     await expect(panel).to_have_count(0)
     may_fail.set()
     await failed.wait()
-    await page.wait_for_function("!document.querySelector('.warroom-helpful').dataset.busy")
+    await expect(page.locator(".warroom-helpful[data-busy]")).to_have_count(0)
     await expect(status).to_contain_text("Thank you")
     await expect(page.get_by_role("button", name="No", exact=True)).to_have_attribute("aria-pressed", "true")
     assert [answer["text"] for answer in site.feedback] == [WORDS]

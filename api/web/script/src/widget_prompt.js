@@ -6,7 +6,7 @@ import { onScreen } from "./widget_screen.js";
 import { language, options, quietly, readDraft, urlOf, writeDraft } from "./widget_tag.js";
 
 const DRAFT = "prompt";
-const WIDE = "(min-width: 640px) and (min-height: 480px)"; // as in widget.css: there it floats
+const WIDE = "(min-width: 800px) and (min-height: 480px)"; // as in widget.css: there it floats
 
 let shown; // the parts of the newest one
 
@@ -74,6 +74,11 @@ function listenTo(parts) {
   parts.later.addEventListener("click", later);
   parts.close.addEventListener("click", later);
   parts.never.addEventListener("click", () => put("never"));
+  addEventListener("focusin", quietly(async ({ target }) => {
+    if (!block.isConnected || block.contains(target)) return;
+    const [{ intersectionRect: seen }, { intersectionRect: over }] = await onScreen([target, block]);
+    if (isMidOf(seen, over)) block.classList.toggle("warroom-aside");
+  }));
   addEventListener("pageshow", quietly(({ persisted }) => { // back on this page, after the answer on another one
     if (persisted && !openPrompt()) close(parts);
   }));
@@ -88,6 +93,10 @@ function listenTo(parts) {
     await submit(parts, score, text);
   }));
 }
+
+// What has the focus and cannot be scrolled clear of the block, in a column that stays, makes it change sides.
+const isMidOf = ({ x, y, width, height }, { left, right, top, bottom }) =>
+  x + width / 2 > left && x + width / 2 < right && y + height / 2 > top && y + height / 2 < bottom;
 
 async function submit(parts, score, text) {
   const { form, prompt: { scale, survey, prompt }, person, texts, status } = parts;
