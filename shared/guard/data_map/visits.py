@@ -71,7 +71,7 @@ VISITS: dict[str, TableRule] = {
             "local_day": kept("the site's day of that hour"),
             "key": kept(
                 "page, name or answer that is counted; a key that only the person had goes with its counter"
-                ", names that nobody declared after `retention.undeclared_days`"
+                ", the Health page's lists of names that nobody declared after `retention.undeclared_days`"
             ),
             "count": kept("a count over everybody"),
             "total": kept("a sum over everybody"),
