@@ -173,7 +173,7 @@ def coverage(
     as_json: Annotated[bool, typer.Option("--json", help="print everything as JSON")] = False,
     store: Annotated[bool, typer.Option(help="keep the result for the metric")] = True,
 ) -> None:
-    """Use every link, button, form and step of a site and list those without a declared event."""
+    """Use every link, button, form and step of a site and list those without the event that they should yield."""
     settings = _settings()
     said = Console(stderr=True, highlight=False, markup=False)
     try:
@@ -213,6 +213,7 @@ def _store_coverage(settings: Settings, result: Coverage) -> str:
                 site=result.site,
                 elements=count,
                 covered=count - len(missed),
+                own=count - len(missed) - len(result.only_clicked),
                 missed=missed[:MOST_NAMED],
             )
         )

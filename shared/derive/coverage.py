@@ -17,30 +17,42 @@ from shared.derive.rollups import Tally, hour_of
 from shared.derive.rollups.intake import COVERAGE, COVERAGE_MISS
 from shared.store.models import Rollup
 
-ELEMENT, COVERED = "element", "covered"
+ELEMENT, COVERED, OWN = "element", "covered", "own"
 MOST_NAMED = 100
 
 
 @dataclass(frozen=True)
 class CoverageRun:
-    """What the last run found; `missed` names at most 100 elements."""
+    """What the last run found; `missed` names at most 100 elements, `own` counts those with more than a click."""
 
     day: date
     elements: int
     covered: int
     missed: Sequence[str]
+    own: int = 0
 
 
 async def store_run(
-    session: AsyncSession, site: SiteSettings, elements: int, covered: int, missed: Sequence[str], now: datetime
+    session: AsyncSession,
+    site: SiteSettings,
+    elements: int,
+    covered: int,
+    missed: Sequence[str],
+    now: datetime,
+    own: int = 0,
 ) -> None:
-    """Keeps the result of a run. `missed` names elements without a declared event; 100 of them are kept."""
+    """Keeps the result of a run. `missed` names elements without the event that they should yield; 100 are kept.
+
+    `own`: how many of the covered ones yield more than a click and its place.
+    """
     day = local_day(now, site.zone)
     same_day = (col(Rollup.site) == site.key, col(Rollup.local_day) == day)
     await session.execute(delete(Rollup).where(*same_day, col(Rollup.measure).in_((COVERAGE, COVERAGE_MISS))))
     tally = Tally(site.key)
     tally.add(COVERAGE, hour_of(now), day, ELEMENT, elements)
     tally.add(COVERAGE, hour_of(now), day, COVERED, covered)
+    if own:
+        tally.add(COVERAGE, hour_of(now), day, OWN, own)
     for name in missed[:MOST_NAMED]:
         tally.add(COVERAGE_MISS, hour_of(now), day, name)
     await tally.store(session)
@@ -54,4 +66,4 @@ async def load_last_run(session: AsyncSession, site: str) -> CoverageRun | None:
     rows = list((await session.execute(runs.where(col(Rollup.local_day) == newest.local_day))).scalars())
     counts = {row.key: row.count for row in rows if row.measure == COVERAGE}
     missed = sorted(row.key for row in rows if row.measure == COVERAGE_MISS)
-    return CoverageRun(newest.local_day, counts.get(ELEMENT, 0), counts.get(COVERED, 0), missed)
+    return CoverageRun(newest.local_day, counts.get(ELEMENT, 0), counts.get(COVERED, 0), missed, counts.get(OWN, 0))

@@ -196,7 +196,8 @@ async def store_coverage(runtime: Runtime, arguments: Mapping[str, Any]) -> str:
         raise NotFound("There is no such site.")
     elements, covered = int(arguments["elements"]), int(arguments["covered"])
     missed, now = [str(name) for name in arguments["missed"]], runtime.clock.now()
-    await runtime.store.writer.run(lambda session: store_run(session, site, elements, covered, missed, now))
+    own = int(arguments.get("own", 0))
+    await runtime.store.writer.run(lambda session: store_run(session, site, elements, covered, missed, now, own))
     return f"Kept as the coverage of {site.name}."
 
 

@@ -91,9 +91,10 @@ async def test_the_use_of_the_api_is_shown_with_the_names_of_keys(browser: Brows
 async def test_what_the_last_coverage_missed_is_shown(browser: Browser, runtime: Runtime, clock: ManualClock) -> None:
     site = SiteSettings(key="docs", name="Docs", hosts=[])
     missed = ["/install button#copy"]
-    await runtime.store.writer.run(lambda session: store_run(session, site, 20, 19, missed, clock.now()))
+    await runtime.store.writer.run(lambda session: store_run(session, site, 20, 19, missed, clock.now(), 4))
     page = await shown(browser)
-    assert "19 of 20 links, buttons, forms and steps yield a declared event" in page
+    assert "19 of 20 links, buttons, forms and steps yield the declared event that they should" in page
+    assert "4 of them one of their own, 15 a click and its place." in page
     assert "/install button#copy" in page
 
 

@@ -1,4 +1,4 @@
-"""A small docs site that is covered in parts: the full and the lite script, no tag, a step with a mistake."""
+"""A small docs site that is covered in parts: scripts but no extras, no tag, a step with a mistake, forms unmarked."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -17,7 +17,13 @@ PAGES = {
 <button id="own">Own</button> <button id="leads-away">Away</button> <button disabled>Off</button>
 <details><summary>More</summary><button id="hidden">Hidden</button></details>
 <form action="/find" method="get"><label>Find <input name="q" required></label><button>Search</button></form>
-<form action="/feedback" method="post"><textarea name="text"></textarea><input type="submit" value="Tell"></form>
+<form action="/feedback" method="post"><input type="hidden" name="site" value="docs">
+<textarea name="text"></textarea><input type="submit" value="Tell"></form>
+<form action="/feedback" method="post"><textarea name="text"></textarea><button>Tell nobody</button></form>
+<form data-warroom-goal="news"><input type="email" required><button>Subscribe</button></form>
+<form method="dialog"><button>Close</button></form>
+<form action="/order" method="post"><input name="code" pattern="[0-9]{{4}}" required><button>Order</button></form>
+<button class="copy-code">Copy</button>
 <section data-warroom-sequence="quick" data-warroom-step="1" data-warroom-steps="2"><p>First</p></section>
 <section data-warroom-step="2"><p>Has no sequence</p></section>
 <button id="opens">Open</button><div id="menu"></div>

@@ -27,7 +27,7 @@ export default defineConfig({
           forward: forwards,
           prompts: forwards,
           enabled: mode !== 'off',
-          attributes: { 'data-allow-automation': true },
+          attributes: { 'data-allow-automation': true, 'data-search': '#starlight__search input, input[type=search]' },
           experiments: { 'start-button': ['start', 'try-it'] },
         }),
       ],

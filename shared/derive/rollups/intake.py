@@ -22,8 +22,8 @@ UNDECLARED_PROPERTY = models.UNDECLARED_PROPERTY
 USAGE = "api_usage"  # key "<method> <route>|<status>|<id of the key>"
 USAGE_MS = "api_usage_ms"  # key "<method> <route>|<upper bound of the bucket in milliseconds>"
 TOLD_ALERT = "told_alert"  # key "received", or what became of it: "stored", "repeated", "invalid", "limit" …
-COVERAGE = "coverage"  # key "element" or "covered": the last run of `warroom coverage` of a day
-COVERAGE_MISS = "coverage_miss"  # key = an element that yields no declared event
+COVERAGE = "coverage"  # key "element", "covered" or "own": the last run of `warroom coverage` of a day
+COVERAGE_MISS = "coverage_miss"  # key = an element that does not yield its event
 
 INTAKE_MEASURES = frozenset(
     {

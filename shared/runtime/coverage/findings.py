@@ -6,14 +6,14 @@ from typing import Any, Literal
 
 from shared.config import Settings
 from shared.errors import FieldProblem, InvalidInput
-from shared.event_catalogue import ENGAGEMENT, EXPOSURE, PAGE_VIEW, SCRIPT_ERROR, WEB_VITAL
+from shared.event_catalogue import CLICK, SEQUENCE_STEP
 from shared.ingest.event_fields import TrackEvent, check_event
+from shared.ingest.feedback.new_feedback import parse_feedback, parse_form
 from shared.ingest.strict_json import parse_json
+from shared.runtime.coverage.purposes import AMBIENT, FEEDBACK, lacking
 
 Kind = Literal["link", "button", "form", "step", "page"]
 CheckState = Literal["ok", "wrong", "unknown"]
-# They come by themselves while a page is open, so no element has caused them.
-AMBIENT = frozenset({PAGE_VIEW, ENGAGEMENT, WEB_VITAL, SCRIPT_ERROR, EXPOSURE})
 DEPTH = 16  # of a beacon
 PAGE = "the page"  # stands for the name of an element
 NAME_CHARACTERS = 240  # of an element in the store
@@ -23,7 +23,9 @@ NAME_CHARACTERS = 240  # of an element in the store
 class Element:
     """One link, button, form or tutorial step of a page, and the declared events that its use caused.
 
-    A page of which something was not looked at stands as one that causes none.
+    What is there for something that has an event (a form, a link elsewhere, a download, a copy button, a step, a goal)
+    needs that event; everything else needs a click with its place. A page of which something was not looked at stands
+    as an element that causes none.
     """
 
     page: str
@@ -31,11 +33,18 @@ class Element:
     name: str  # what a person reads on it
     selector: str
     events: Sequence[str] = ()
+    own: Sequence[str] = ()  # those of the events that say more than that something was clicked
+    purposes: Sequence[str] = ()  # what it is there for, where that has an event
     reason: str = ""  # why it counts as missed
 
     @property
     def is_covered(self) -> bool:
-        return bool(self.events)
+        return bool(self.events) and not self.reason
+
+    @property
+    def is_only_clicked(self) -> bool:
+        """Covered, but all that is known of its use is that and where it was clicked."""
+        return self.is_covered and not self.own
 
     @property
     def label(self) -> str:
@@ -92,6 +101,10 @@ class Coverage:
         return [element for element in self.elements if not element.is_covered]
 
     @property
+    def only_clicked(self) -> list[Element]:
+        return [element for element in self.elements if element.is_only_clicked]
+
+    @property
     def percent(self) -> float | None:
         """None when there is nothing to cover."""
         count = len(self.elements)
@@ -103,20 +116,41 @@ class Coverage:
 
 
 def judge_element(page: str, used: dict[str, Any], settings: Settings) -> Element:
-    """The element with the declared events among its beacons, or the reason why there is none."""
-    declared: list[str] = []
+    """The element with the declared events that its use caused, or the reason why it counts as missed."""
+    purposes = tuple(used.get("purposes", ()))
+    events, problems = _caused(used["bodies"], settings, is_step=bool({"step", "done"} & set(purposes)))
+    names = [str(event["name"]) for event in events]
+    own = [str(event["name"]) for event in events if _says_more(event)]
+    if any(is_feedback(body, settings) for body in used["bodies"]):
+        names.append(FEEDBACK)
+        own.append(FEEDBACK)
+    missing = lacking(purposes, names, own)
+    reason = ""
+    if missing or not names:
+        use = [used["problem"]] if used.get("problem") else []
+        reason = "; ".join(dict.fromkeys([*use, *problems, *missing])) or "no event"
+    told = tuple(dict.fromkeys(names)), tuple(dict.fromkeys(own))
+    return Element(page, used["kind"], used["name"], used["selector"], *told, purposes, reason)
+
+
+def _caused(bodies: Iterable[str], settings: Settings, *, is_step: bool) -> tuple[list[dict[str, Any]], list[str]]:
+    """The declared events that did not come by themselves, and what is wrong with the others."""
+    declared: list[dict[str, Any]] = []
     problems: list[str] = []
-    for event in events_of(used["bodies"]):
-        problem = problem_of(event, settings)
+    for event in events_of(bodies):
         name = event.get("name") if isinstance(event, dict) else None
-        if name in AMBIENT:
+        if name in AMBIENT or (name == SEQUENCE_STEP and not is_step):
             continue
-        if problem:
+        if problem := problem_of(event, settings):
             problems.append(problem)
-        elif isinstance(name, str):
-            declared.append(name)
-    reason = "" if declared else "; ".join(dict.fromkeys(problems)) or used.get("problem") or "no event"
-    return Element(page, used["kind"], used["name"], used["selector"], tuple(dict.fromkeys(declared)), reason)
+        else:
+            declared.append(event)
+    return declared, problems
+
+
+def _says_more(event: dict[str, Any]) -> bool:
+    """More than a click and its place: another event, or a click on what has a name (`data-warroom-click`)."""
+    return event["name"] != CLICK or (event.get("marked") is True and bool(event.get("target")))
 
 
 def problems_of_tags(keys: Sequence[str], site: str | None) -> list[str]:
@@ -142,12 +176,30 @@ def events_of(bodies: Iterable[str]) -> list[Any]:
     return found
 
 
+def is_feedback(body: str, settings: Settings) -> bool:
+    """Whether it is an answer or words that would be stored: sent by the widget, or by the plain form."""
+    try:
+        sent = parse_json(body.encode(), DEPTH)
+        if not isinstance(sent, dict) or "events" in sent or "name" in sent:
+            return False
+        if isinstance(sent.get("form"), str) and isinstance(sent.get("fields"), dict):
+            parse_form(sent["fields"], settings.limits)
+        else:
+            parse_feedback(sent, settings.limits)
+    except InvalidInput:
+        return False
+    return True
+
+
 def problem_of(event: Any, settings: Settings) -> str:
     """Why the event would be dropped or is undeclared; empty when it is as it should be."""
     checked = check_event(event, settings.limits)
     if isinstance(checked, FieldProblem):
         return f"invalid: {checked.field} {checked.reason}"
-    return _judged(checked, settings)
+    if problem := _judged(checked, settings):
+        return problem
+    is_nowhere = checked.name == CLICK and not (checked.target or checked.props.get("element"))
+    return "a click that does not say where" if is_nowhere else ""
 
 
 def _judged(event: TrackEvent, settings: Settings) -> str:

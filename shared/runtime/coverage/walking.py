@@ -11,6 +11,7 @@ from shared.config import Settings
 from shared.errors import InvalidInput
 from shared.runtime.coverage.browser import context_options, only_reading, open_browser
 from shared.runtime.coverage.findings import Coverage, UsedPage, judge_element, problems_of_tags
+from shared.runtime.coverage.purposes import UNSAYING, wanted_events
 from shared.runtime.coverage.tag_check import check_tag, look_at_tag
 
 if TYPE_CHECKING:
@@ -18,7 +19,9 @@ if TYPE_CHECKING:
 
 MOST_PAGES = 100
 MOST_ELEMENTS = 1000  # of one page, unless --elements says otherwise
-STEP_PATIENCE_MS = 5_000
+MOST_VISITS = 8  # of one page: each way to send a form needs one of its own
+# How long a declared event may take, by what the element is for; an answer waits for the widget to be fetched.
+PATIENCE_MS = {"most": 5_000, "feedback": 5_000, "done": 5_000, "form": 1_000, "copy": 300, "least": 300}
 PAGE_MS = 30_000
 HERE = Path(__file__).parent
 Progress = Callable[[int, int, str], None]  # pages done, pages known, the next path
@@ -113,15 +116,20 @@ class _Walker:
     most_elements: int
 
     async def use_page(self, url: str) -> tuple[UsedPage, list[str]]:
-        """The elements of one page, and where its links lead. What was gone before its turn gets a fresh page."""
+        """The elements of one page, and where its links lead. What was gone before its turn gets a fresh page, as does
+        what sends a form that was sent already."""
         path = urlsplit(url).path
         visit = await self._visit(url)
         uses = visit.uses
-        gone = [f"{use['kind']} {use['selector']}" for use in uses if use["isGone"]]
-        if gone:
+        for _ in range(MOST_VISITS):
+            gone = [_place_of(use) for use in uses if use["isGone"]]
+            if not gone:
+                break
             again = await self._visit(url, gone)
-            second = {(use["kind"], use["selector"]): use for use in again.uses}
-            uses = [second.get((use["kind"], use["selector"]), use) if use["isGone"] else use for use in uses]
+            used = {_place_of(use): use for use in again.uses if not use["isGone"]}
+            if not used:
+                break
+            uses = [used.get(_place_of(use), use) if use["isGone"] else use for use in uses]
         if visit.problem:
             return UsedPage(path, problems=[visit.problem], was_walked=False), []
         problems = problems_of_tags(visit.tags, self.site) if visit.tags is not None else []
@@ -150,9 +158,19 @@ class _Walker:
         await page.evaluate(
             "() => new Promise((done) => (window.requestIdleCallback || setTimeout)(done, {timeout: 2000}))"
         )
-        orders = {"most": self.most_elements, "patience": STEP_PATIENCE_MS, "only": only}
+        orders = {
+            "most": self.most_elements,
+            "patience": PATIENCE_MS,
+            "only": only,
+            "wanted": wanted_events(),
+            "ambient": sorted(UNSAYING),
+        }
         used = await page.evaluate((HERE / "use.js").read_text("utf-8"), orders)
         return _Visit(used["found"], used["links"], used["tags"], used["left"])
+
+
+def _place_of(use: dict[str, Any]) -> str:
+    return f"{use['kind']} {use['selector']}"
 
 
 def _pages_of(links: Iterable[str], start: str) -> list[str]:

@@ -13,7 +13,7 @@
     if (method === "GET" || method === "HEAD") return fetchReally.call(window, input, options);
     if (options.body === undefined && input instanceof Request) input.clone().text().then(keep);
     else keep(options.body);
-    return Promise.resolve(new Response(null, { status: 204 }));
+    return Promise.resolve(Response.json({ id: "coverage" })); // as when it was stored
   };
   XMLHttpRequest.prototype.send = new Proxy(XMLHttpRequest.prototype.send, {
     apply(send, request, [body]) {
@@ -31,5 +31,14 @@
     if (event.target.closest?.("a[href], area[href]")) event.preventDefault();
   }, true);
   document.addEventListener("auxclick", (event) => event.preventDefault(), true);
-  document.addEventListener("submit", (event) => event.preventDefault(), true);
+  // A form that no script sends goes as the plain form it is, which is kept like a request. First of all on the window, so
+  // after the page's own.
+  addEventListener("submit", (event) => {
+    if (event.defaultPrevented) return;
+    event.preventDefault();
+    const { target, submitter } = event;
+    const fields = [...new FormData(target, submitter)].filter(([, value]) => typeof value === "string");
+    if (target.getAttribute("method")?.toLowerCase() === "post")
+      keep(JSON.stringify({ form: target.getAttribute("action") || "", fields: Object.fromEntries(fields) }));
+  });
 })();
