@@ -3,7 +3,7 @@
 import functools
 import re
 from datetime import time
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
 from typing import Annotated
 from urllib.parse import urlsplit
 from zoneinfo import available_timezones
@@ -58,3 +58,26 @@ Language = Annotated[str, Field(pattern=r"^[a-z]{2,3}(-[A-Za-z0-9]+)*$")]
 
 class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def network_problem(network: str) -> str:
+    try:
+        ip_network(network, strict=False)
+    except ValueError:
+        return f"trusted_proxies: {network!r} is not an address or network such as 10.0.0.0/8"
+    return ""
+
+
+def origin_problems(url: str) -> list[str]:
+    """Why `public_url` cannot be the beginning of a link."""
+    if not url:
+        return []
+    parts = urlsplit(url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        return ["public_url must be an http(s) address"]
+    problems = []
+    if parts.scheme == "http" and not is_loopback_host(parts.hostname):
+        problems.append("public_url must be https unless it is a loopback address")
+    if parts.path not in ("", "/") or parts.query or parts.fragment:
+        problems.append("public_url must be an origin without a path")
+    return problems

@@ -67,18 +67,30 @@ def load_settings(
     data = _merge(data, overrides)
     if isinstance(folder := _at(data, ["store", "data_dir"]), str):
         data["store"]["data_dir"] = PROJECT_DIR / folder  # the same folder wherever a command is started
-    settings, mistakes = _validate(data)
-    checked = settings
-    if settings is None:  # what contradicts between sections shows once the single mistakes are out of the way
-        problems += [_explain(mistake) for mistake in mistakes]
-        checked, remaining = _validate(_mend(data, defaults, mistakes))
-        problems += [_explain(mistake) for mistake in remaining if _explain(mistake) not in problems]
-    if checked is not None:
-        problems += [problem for check in checks for problem in check(checked)]
+    settings, mistakes = _validate_all(data, defaults)
+    problems += mistakes
+    if settings is not None:
+        problems += [problem for check in checks for problem in check(settings)]
     if problems:
         raise ConfigurationError("The configuration has mistakes:\n" + "\n".join(f"  - {line}" for line in problems))
     assert settings is not None  # without a problem there are settings
     return settings
+
+
+def _validate_all(data: Mapping[str, Any], defaults: Mapping[str, Any]) -> tuple[Settings | None, list[str]]:
+    """Every mistake, and the settings as they are without those.
+
+    What contradicts inside a section shows once its single values are right, and what contradicts between sections
+    once each of them is; so what is wrong is mended and looked at again.
+    """
+    problems: list[str] = []
+    while True:
+        settings, mistakes = _validate(data)
+        new = [line for line in map(_explain, mistakes) if line not in problems]
+        problems += new
+        if settings is not None or not new:
+            return settings, problems
+        data = _mend(data, defaults, mistakes)
 
 
 def _validate(data: Mapping[str, Any]) -> tuple[Settings | None, list[Any]]:

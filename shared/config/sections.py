@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import (
     Field,
     SecretStr,
+    field_validator,
     model_validator,
 )
 
@@ -24,12 +25,15 @@ from shared.config.field_types import (
     Snowflake,
     Zone,
     is_loopback_host,
+    network_problem,
+    origin_problems,
 )
 from shared.config.privacy_settings import PrivacySettings, RetentionSettings
 from shared.config.script_settings import ScriptSettings
 from shared.event_catalogue import Catalogue
 
 DEMO_SITE = "demo"
+DATABASE_SCHEMES = ("postgresql", "postgres", "postgresql+asyncpg")
 PLURAL_FORMS = frozenset({"zero", "one", "two", "few", "many", "other"})
 COMMAND_TEXT_LIMITS = {"command_": 100, "menu_": 32}  # what Discord shows of a command, in UTF-16 units
 ROLES = ("viewer", "analyst", "operator", "admin")
@@ -56,16 +60,9 @@ class ServerSettings(Section):
 
     @model_validator(mode="after")
     def _check(self) -> Self:
-        for network in self.trusted_proxies:
-            ip_network(network, strict=False)
-        if self.public_url:
-            parts = urlsplit(self.public_url)
-            if parts.scheme not in ("http", "https") or not parts.hostname:
-                raise ValueError("public_url must be an http(s) address")
-            if parts.scheme == "http" and not is_loopback_host(parts.hostname):
-                raise ValueError("public_url must be https unless it is a loopback address")
-            if parts.path not in ("", "/") or parts.query or parts.fragment:
-                raise ValueError("public_url must be an origin without a path")
+        problems = [*filter(None, map(network_problem, self.trusted_proxies)), *origin_problems(self.public_url)]
+        if problems:
+            raise ValueError("; ".join(problems))
         return self
 
     @property
@@ -81,6 +78,15 @@ class StoreSettings(Section):
     pool_size: Positive
     lease_seconds: PositiveFloat
     check_seconds: Annotated[float, Field(ge=0)]
+
+    @field_validator("database_url")
+    @classmethod
+    def _check_address(cls, url: SecretStr) -> SecretStr:
+        """Its value stands in no message: it may hold a password."""
+        given = url.get_secret_value()
+        if given and urlsplit(given).scheme not in DATABASE_SCHEMES:
+            raise ValueError("must begin with postgresql://, or be empty for SQLite in the data folder")
+        return url
 
 
 class SiteSettings(Section):
@@ -104,6 +110,7 @@ class LimitSettings(Section):
     external_alerts: Positive
     name_characters: Positive
     string_characters: Positive
+    property_characters: Positive
     page_characters: Positive
     properties: Positive
     text_characters: Positive
@@ -289,6 +296,9 @@ class Settings(Section):
             problems.append("sites: two sites have the same key")
         if DEMO_SITE in keys:
             problems.append(f"sites: the key {DEMO_SITE!r} is taken by the demo")
+        guilds = [community.guild for community in self.discord.communities]
+        if len(set(guilds)) != len(guilds):
+            problems.append("discord.communities: two communities have the same guild")
         for community in self.discord.communities:
             if community.site not in keys:
                 problems.append(f"discord.communities: {community.site!r} is not the key of a site")

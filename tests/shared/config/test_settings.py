@@ -65,6 +65,37 @@ def test_mistakes_across_sections_are_named_with_those_inside(tmp_path: Path) ->
         assert name in text
 
 
+def test_mistakes_of_all_depths_are_named_at_once(tmp_path: Path) -> None:
+    """Of a value, inside a section, and between sections."""
+    toml = """
+        [server]
+        port = 99999
+        trusted_proxies = ["nonsense", "10.0.0.0/8"]
+        public_url = "http://warroom.example/path"
+        [prompts]
+        hour_from = 20
+        hour_to = 9
+        [x]
+        site = "unknown"
+        [[discord.communities]]
+        guild = 1
+        site = "nowhere"
+        [[discord.communities]]
+        guild = 1
+        site = "nowhere"
+    """
+    text = mistakes(tmp_path, toml)
+    for words in ("server.port", "nonsense", "https", "without a path", "hour_from", "x.site", "nowhere", "same guild"):
+        assert words in text, words
+
+
+@pytest.mark.parametrize("url", ["mysql://root:hunter2@h/d", "hunter2@h/d"])
+def test_a_database_of_another_kind_is_refused_by_name(tmp_path: Path, url: str) -> None:
+    text = mistakes(tmp_path, DATABASE_URL=url)
+    assert "store.database_url: must begin with postgresql://" in text
+    assert "hunter2" not in text
+
+
 def test_what_only_other_modules_know_is_named_with_the_rest(tmp_path: Path) -> None:
     local = tmp_path / "config.local.toml"
     local.write_text("[server]\nport = 99999\n")
