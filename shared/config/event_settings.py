@@ -7,9 +7,13 @@ from pydantic import Field, model_validator
 from shared.config.field_types import Positive, Section
 from shared.event_catalogue import CATALOGUE, EventDefinition, Property, PropertyType, Sensitivity
 
+Name = Annotated[
+    str, Field(min_length=1)
+]  # what is taken without being declared can be: limits.name_characters bounds it
+
 
 class EventPropertySettings(Section):
-    name: Annotated[str, Field(min_length=1, max_length=64)]
+    name: Name
     type: PropertyType
     meaning: Annotated[str, Field(min_length=1)]
     required: bool = False
@@ -26,7 +30,7 @@ class EventPropertySettings(Section):
 class EventSettings(Section):
     """An event of the team's own."""
 
-    name: Annotated[str, Field(min_length=1, max_length=64)]
+    name: Name
     meaning: Annotated[str, Field(min_length=1)]
     owner: Annotated[str, Field(min_length=1)]
     version: Positive = 1

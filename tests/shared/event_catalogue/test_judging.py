@@ -138,6 +138,14 @@ def test_a_declaration_can_be_pasted_and_declares_the_event(tmp_path: Path) -> N
     assert "where" not in catalogue.plain_properties('said "so" \\ maybe')
 
 
+def test_the_longest_names_that_are_taken_can_be_declared(tmp_path: Path) -> None:
+    most = load_settings({}).limits.name_characters
+    local_file = tmp_path / "config.local.toml"
+    local_file.write_text(declare("n" * most, {"p" * most: ["text"]}), "utf-8")
+    catalogue = load_settings({}, local_file).event_catalogue
+    assert catalogue.judge(Sent("n" * most, {"p" * most: "x"})) is DECLARED
+
+
 def test_a_property_of_mixed_types_is_named_in_the_declaration() -> None:
     text = declare("own", {"mixed": ["text", "boolean"], "odd\nname": ["text", "number", "text"], "plain": ["text"]})
     comments = [line for line in text.splitlines() if line.startswith("#")]
