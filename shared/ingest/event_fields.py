@@ -145,8 +145,8 @@ def _check_sizes(event: TrackEvent, limits: LimitSettings) -> FieldProblem | Non
     for key, given in event.props.items():
         if len(key) > limits.name_characters:
             return FieldProblem("props", f"a key has more than {limits.name_characters} characters")
-        if isinstance(given, str) and len(given) > limits.string_characters:
-            return FieldProblem(f"props.{key}", f"at most {limits.string_characters} characters")
+        if isinstance(given, str) and len(given) > limits.property_characters:
+            return FieldProblem(f"props.{key}", f"at most {limits.property_characters} characters")
     return None
 
 

@@ -67,7 +67,7 @@ async def test_properties_that_were_not_taken_as_sent_are_counted(api: RunningAp
     many = {f"p{number}": number for number in range(33)}
     sent = [
         {"event": "a", "properties": many},
-        {"event": "b", "properties": {"long": "x" * 501, "$lib": "x", "deep": {}}},
+        {"event": "b", "properties": {"long": "x" * 2001, "kept": "x" * 2000, "$lib": "x", "deep": {}}},
         {"event": "c", "properties": {"revenue": "1,234", "currency": "EUR"}},
         {"event": "Product Viewed", "properties": {"revenue": "?", "plain": 1}},
     ]
@@ -75,6 +75,9 @@ async def test_properties_that_were_not_taken_as_sent_are_counted(api: RunningAp
     await api.ask("POST", "/api/event", {**PLAUSIBLE, "n": "Sale", "$": {"currency": "EUR", "amount": "?"}})
     assert runtime.meter.totals["ignored_field", ""] == 3 + 1 + 1 + 1
     assert await api.count(Event) == 5
+    async with runtime.store.read() as session:
+        props = (await session.execute(select(Event.props).where(Event.name == "b"))).scalar_one()
+    assert props == {"long": "x" * 2000, "kept": "x" * 2000}, "as long as Plausible allows"
 
 
 async def test_alerts_of_other_systems_are_accounted_for(api: RunningApi, runtime: Runtime) -> None:

@@ -95,7 +95,7 @@ def _count_lost(
     """How many values are not in the event, or only their beginning: too long, too many, or not what they should be."""
     texts = [(values.get(name), limits.string_characters) for name in TEXTS]
     texts += [(values.get(name), limits.name_characters) for name in ("name", *NAMES)]
-    texts += [(value, limits.string_characters) for key, value in told.items() if key in kept["props"]]
+    texts += [(value, limits.property_characters) for key, value in told.items() if key in kept["props"]]
     too_long = sum(isinstance(value, str) and len(value.strip()) > most for value, most in texts)
     wrong = sum(name in values and name not in kept for name in NUMBERS)
     has_money = "value" in values or "value_cents" in values

@@ -212,7 +212,7 @@ def clean_props(raw: Any, limits: LimitSettings, left_out: frozenset[str] = froz
         if name is None or key in left_out or key.startswith("$") or key.startswith("__"):
             continue
         if isinstance(value, str):
-            cleaned = clean_text(value, limits.string_characters)
+            cleaned = clean_text(value, limits.property_characters)
             if cleaned is not None:
                 kept[name] = cleaned
         elif isinstance(value, bool | int) or (isinstance(value, float) and math.isfinite(value)):
@@ -228,7 +228,7 @@ def ignored_in(raw: Any, event: TrackEvent, limits: LimitSettings, money: Iterab
         return 0
     plain = {key: value for key, value in raw.items() if type(value) in PLAIN and key[:1] != "$" and key[:2] != "__"}
     cut = sum(
-        isinstance(value, str) and len(value) > limits.string_characters and key in event.props
+        isinstance(value, str) and len(value) > limits.property_characters and key in event.props
         for key, value in plain.items()
     )
     too_many = max(0, len(plain) - len(event.props)) if len(event.props) >= limits.properties else 0

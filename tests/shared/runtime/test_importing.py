@@ -210,7 +210,7 @@ async def test_values_that_are_not_kept_are_told(runtime: Runtime, tmp_path: Pat
         writer.writerow((*columns, *(f"p{number}" for number in range(limits.properties - 1))))
         more = range(limits.properties - 1)
         writer.writerow(("signup", 1767607200, "t", 50, "1.5", "EUR", "", "pro", *more))
-        writer.writerow(("signup", 1767607200, "t" * 501, 150, "a lot", "EUR", '{"a": 1}', "p" * 501, *more))
+        writer.writerow(("signup", 1767607200, "t" * 501, 150, "a lot", "EUR", '{"a": 1}', "p" * 2001, *more))
         writer.writerow(("signup", 1767607200, "", "", "", "", "{", "", *("" for _ in more)))
     report = await take(runtime, "csv", path, dry=True)
     assert (report.stored, report.lost) == (3, 1 + 1 + 1 + 1 + 1 + 1)
