@@ -7,17 +7,15 @@ seen, or only half of, and erases again. Until it has, the process is not ready 
 import asyncio
 import logging
 import secrets
-from array import array
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import date, datetime
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlmodel import col, select
+from sqlmodel import select
 
 from shared.clock import Clock
 from shared.config import Settings
@@ -27,9 +25,10 @@ from shared.guard.erase_log import EraseLog, LogEntry, open_log
 from shared.guard.rate_limits import hit
 from shared.guard.retention import first_needed
 from shared.ingest.erasure import units
+from shared.ingest.erasure.days import days_of
 from shared.ingest.erasure.subjects import Found, Who, check_identity, find_who, hash_of, hashes_of, match_hashes
 from shared.store.database import Store
-from shared.store.models import AppliedErasure, Event
+from shared.store.models import AppliedErasure
 from shared.store.people import Owner
 
 logger = logging.getLogger(__name__)
@@ -38,8 +37,8 @@ LOG_ACTOR = "erase log"  # on record for an erasure that was applied again
 RETENTION_ACTOR = "system"
 UNKNOWN = "erase:unknown"  # the bucket of a limit
 HOUR_SECONDS = 3600
-ROWS_AT_ONCE = 1000
 TIMES_AN_HOUR = 5  # that one unknown identity is taken
+ROUNDS = 3  # through the days of somebody; what arrives even then goes in the last unit
 
 
 @dataclass(frozen=True)
@@ -152,43 +151,54 @@ class Eraser:
         try:
             silenced, posts = await self._silence(person_id)
             removed.update(silenced)
-            finished = None
-            while finished is None:
+            for is_last in (*(False,) * (ROUNDS - 1), True):
                 removed["event"] += await self._remove_events(Owner(person_id=person_id))
-                finished = await self._finish(person_id, actor, removed)
-            removed = finished
+                finished = await self._finish(person_id, actor, removed, at_any_rate=is_last)
+                if finished is not None:
+                    removed = finished
+                    break
         except NotFound:
             pass  # another process was faster, or it was done before the log was marked
         return Erased({name: count for name, count in removed.items() if count}, posts)
 
     async def _remove_user(self, visitor: str, actor: str) -> Erased:
         removed: Counter[str] = Counter()
-        is_finished = False
-        while not is_finished:
+        for is_last in (*(False,) * (ROUNDS - 1), True):
             removed["event"] += await self._remove_events(Owner(user=visitor))
-            is_finished = await self._finish_user(visitor, actor, removed)
+            finished = await self._finish_user(visitor, actor, removed, at_any_rate=is_last)
+            if finished is not None:
+                removed = finished
+                break
         return Erased({name: count for name, count in removed.items() if count}, 0)
 
-    async def _finish_user(self, visitor: str, actor: str, removed: Counter[str]) -> bool:
+    async def _finish_user(
+        self, visitor: str, actor: str, removed: Counter[str], *, at_any_rate: bool
+    ) -> Counter[str] | None:
         now = self._clock.now()
-        return await self._store.writer.run(lambda session: units.remove_user(session, visitor, actor, removed, now))
+        return await self._store.writer.run(
+            lambda session: units.remove_user(session, visitor, actor, removed, now, at_any_rate=at_any_rate)
+        )
 
     async def _silence(self, person_id: str) -> tuple[Counter[str], int]:
         now = self._clock.now()
         return await self._store.writer.run(lambda session: units.silence(session, self._key, person_id, now))
 
-    async def _finish(self, person_id: str, actor: str, removed: Counter[str]) -> Counter[str] | None:
-        """All that went, or None when events arrived meanwhile."""
+    async def _finish(
+        self, person_id: str, actor: str, removed: Counter[str], *, at_any_rate: bool
+    ) -> Counter[str] | None:
+        """All that went, or None when events arrived meanwhile, which go as well `at_any_rate`."""
         now = self._clock.now()
         return await self._store.writer.run(
-            lambda session: units.remove_person(session, self._key, person_id, actor, removed, now)
+            lambda session: units.remove_person(
+                session, self._key, person_id, actor, removed, now, at_any_rate=at_any_rate
+            )
         )
 
     async def _remove_events(self, owner: Owner) -> int:
         """Day after day; which events, and those of others in the same views, are looked up outside the units."""
         removed = 0
         async with self._store.read() as session:
-            days = await _days_of(session, owner)
+            days = await days_of(session, owner)
         for (site, day), found in sorted(days.items()):
             async with self._store.read() as session:
                 shared = await events_in_shared_views(session, site, day, owner, found.views)
@@ -231,24 +241,3 @@ class Eraser:
         if contents.unreadable:
             logger.warning("%d lines of the erase log cannot be read", contents.unreadable)
         return contents.entries
-
-
-@dataclass
-class _Day:
-    """The events of somebody on a day of a site, and their views."""
-
-    ids: "array[int]" = field(default_factory=lambda: array("q"))
-    views: set[str] = field(default_factory=set)
-
-
-async def _days_of(session: AsyncSession, owner: Owner) -> dict[tuple[str, date], _Day]:
-    """All days with events of somebody, by one walk through the index of owners.
-
-    A query for one day would take the index of days on SQLite, and so read what everybody did on it.
-    """
-    query = select(col(Event.id), col(Event.site), col(Event.local_day), col(Event.view)).where(owner.owns(Event))
-    days: dict[tuple[str, date], _Day] = defaultdict(_Day)
-    async for number, site, day, view in await session.stream(query.execution_options(yield_per=ROWS_AT_ONCE)):
-        days[site, day].ids.append(cast(int, number))
-        days[site, day].views.update([view] if view else [])
-    return days

@@ -15,9 +15,10 @@ from sqlalchemy import select as select_columns
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import SQLModel, col, select
 
-from shared.derive.rollups import count_feedback, uncount_events, uncount_visits
+from shared.derive.rollups import count_feedback, events_in_shared_views, uncount_events, uncount_visits
 from shared.guard import audit
 from shared.identifiers import new_id
+from shared.ingest.erasure.days import ROWS_AT_ONCE, days_of
 from shared.ingest.erasure.posts import remove_from_posts, remove_mentions
 from shared.ingest.erasure.rows import ROWS_OF_A_PERSON, ROWS_OF_A_USER, Subject, load_subject
 from shared.ingest.feedback import TOPIC
@@ -88,34 +89,60 @@ async def remove_last_events(
     return removed
 
 
+async def _remove_late_events(session: AsyncSession, owner: Owner) -> Removed:
+    """What arrived while the rest went: of somebody whose page never stops, some is left after every other unit."""
+    removed = 0
+    for (site, day), found in sorted((await days_of(session, owner)).items()):
+        shared = await events_in_shared_views(session, site, day, owner, found.views)
+        for at in range(0, len(found.ids), ROWS_AT_ONCE):
+            ids = found.ids[at : at + ROWS_AT_ONCE]
+            removed += await remove_events(session, owner=owner, site=site, ids=ids)
+        await uncount_visits(session, site, day, owner, shared)
+    return Counter({"event": removed})
+
+
 async def remove_person(
-    session: AsyncSession, key: bytes, person_id: str, actor: str, removed: Removed, now: datetime
+    session: AsyncSession,
+    key: bytes,
+    person_id: str,
+    actor: str,
+    removed: Removed,
+    now: datetime,
+    *,
+    at_any_rate: bool = False,
 ) -> Removed | None:
-    """The rest, with the person themself: all that went. None when events arrived meanwhile, which must go first."""
+    """The rest, with the person themself: all that went.
+
+    When events arrived meanwhile: None, for they must go first, in short units; or they go here, `at_any_rate`.
+    """
     await lock_person(session, person_id)
     owner = Owner(person_id=person_id)
-    if await _has_events(session, owner):
+    if not at_any_rate and await _has_events(session, owner):
         return None
+    late = await _remove_late_events(session, owner)
     more, _ = await silence(session, key, person_id, now)
     subject = await load_subject(session, key, person_id)
     await _execute(session, update(PageView).where(col(PageView.person_id) == person_id).values(person_id=None))
     await _unlink_visits(session, owner, now)
     for table in THE_PERSON:
         more[str(table.__tablename__)] += await _delete(session, table, subject)
-    all_removed = removed + more  # the unit may be tried again, so what came in stays as it is
+    all_removed = removed + late + more  # the unit may be tried again, so what came in stays as it is
     await _note_erased(session, actor, all_removed, now)
     return all_removed
 
 
-async def remove_user(session: AsyncSession, visitor: str, actor: str, removed: Removed, now: datetime) -> bool:
-    """What is left of a user of a server. False when events arrived meanwhile, which must go first."""
+async def remove_user(
+    session: AsyncSession, visitor: str, actor: str, removed: Removed, now: datetime, *, at_any_rate: bool = False
+) -> Removed | None:
+    """What is left of a user of a server, as of a person: all that went, or None."""
     owner = Owner(user=visitor)
-    if await _has_events(session, owner):
-        return False
+    if not at_any_rate and await _has_events(session, owner):
+        return None
+    all_removed = removed + await _remove_late_events(session, owner)
     told = ROWS_OF_A_USER[AuditEntry](owner)
     await _execute(session, update(AuditEntry).where(told).values(target="", details={}))
-    await _note_erased(session, actor, removed, now)
-    return True
+    await _note_erased(session, actor, all_removed, now)
+    return all_removed
 
 
 async def _note_erased(session: AsyncSession, actor: str, removed: Removed, now: datetime) -> None:

@@ -22,6 +22,7 @@ from tests.shared.decide.people import KEY
 from tests.shared.ingest.erasing import ADA, BEA, dump, eraser_of, track
 from tests.shared.ingest.intake import Desk
 
+EVENTS_OF_A_VIEW = 3
 LONG_ENOUGH_TO_ERASE = 0.3  # seconds; on a slower machine the test only sees less
 ADAS_HASH = identity_hash(KEY, "web", f"docs/{ADA}")
 
@@ -259,3 +260,28 @@ async def test_what_arrives_while_somebody_is_erased_does_not_outlive_them(desk:
     await erasing
     assert await desk.rows(Event) == []
     assert ADAS_HASH in {row.identity_hash for row in await desk.rows(Suppression)}
+
+
+@pytest.mark.slow
+async def test_it_ends_although_their_page_never_stops(desk: Desk) -> None:
+    """On PostgreSQL their next event waits for each unit to end, so there is always one more."""
+    await track(desk, BEA, "b")
+    over = asyncio.Event()
+
+    async def go_on(tab: int) -> int:
+        sent = 0
+        while not over.is_set():
+            await track(desk, ADA, f"tab-{tab}-{sent}")
+            sent += 1
+        return sent * EVENTS_OF_A_VIEW
+
+    await track(desk, ADA, "a")
+    tabs = [asyncio.create_task(go_on(tab)) for tab in range(3)]
+    first = await eraser_of(desk).erase("web", f"docs/{ADA}", "self")
+    over.set()
+    sent = EVENTS_OF_A_VIEW + sum(await asyncio.gather(*tabs))
+    last = await eraser_of(desk).erase("web", f"docs/{ADA}", "self")
+    assert sum(erased.rows["event"] for erased in (first, last) if erased) == sent
+    assert ADA not in await dump(desk)
+    assert len(await desk.rows(Event)) == EVENTS_OF_A_VIEW
+    assert await desk.counters() == await desk.rebuilt_counters()
