@@ -10,6 +10,7 @@ from bisect import bisect_left
 from collections import Counter
 from collections.abc import Mapping
 from datetime import datetime
+from functools import lru_cache
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -36,6 +37,7 @@ from shared.store.database import Store
 LAG_BUCKETS_MS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000, 30_000, 60_000)
 OPEN_BUCKET = "inf"
 LIMIT = 5000  # distinct counters of open measures between two flushes
+HELD = 1000  # distinct outcomes of requests that wait to be spelled out
 REASONS: Mapping[type[BaseException], str] = {
     InvalidInput: "invalid",
     LimitReached: "limit",
@@ -45,17 +47,30 @@ REASONS: Mapping[type[BaseException], str] = {
 }
 INSTALLATION = ""  # the site of what belongs to none
 Cell = tuple[str, datetime, str, str]  # site, hour, measure, key
+Counts = tuple[tuple[tuple[str, str], int], ...]  # of one request, by measure and key
+Outcome = tuple[str, datetime, str | None, Counts]  # site, hour, class of lag, counts
+Answer = tuple[datetime, str, str, int, str]  # hour, route, name, status, class of time
 
 
 class IntakeMeter:
-    """Counts until they are flushed into the rollups."""
+    """Counts until they are flushed into the rollups.
+
+    Most requests end in the same way, so their ends are counted as wholes first and spelled out when somebody reads.
+    """
 
     def __init__(self, clock: Clock, zones: Mapping[str, str] | None = None) -> None:
         self._clock = clock
         self._zones = zones or {}  # by site; what belongs to no site counts in UTC
         self._counts: Counter[Cell] = Counter()
-        self._served: dict[tuple[str, int, str], tuple[str, str, str]] = {}  # keys by route, status and class of time
-        self.totals: Counter[tuple[str, str]] = Counter()  # (measure, key) since the start, for /metrics
+        self._totals: Counter[tuple[str, str]] = Counter()
+        self._outcomes: Counter[Outcome] = Counter()
+        self._served: Counter[Answer] = Counter()
+
+    @property
+    def totals(self) -> Counter[tuple[str, str]]:
+        """Counts by measure and key since the start, for /metrics."""
+        self._spell_out()
+        return self._totals
 
     def answer(self, route: str, status: int) -> None:
         """One answer of an intake route."""
@@ -66,14 +81,14 @@ class IntakeMeter:
 
         `lag` is the time from receipt to commit in seconds, if there was a commit.
         """
-        hour, counts, totals = self._current_hour(), self._counts, self.totals
-        if lag is not None:
-            bucket = _bucket(lag)
-            counts[INSTALLATION, hour, LAG, bucket] += 1
-            totals[LAG, bucket] += 1
-        for place, count in outcome.items():  # none of these is an open measure
-            counts[site, hour, *place] += count
-            totals[place] += count
+        self.note(site, tuple(outcome.items()), lag)
+
+    def note(self, site: str, outcome: Counts, lag: float | None) -> None:
+        """The same."""
+        bucket = None if lag is None else _bucket(lag)
+        self._outcomes[site, self._current_hour(), bucket, outcome] += 1
+        if len(self._outcomes) > HELD:
+            self._spell_out()
 
     def ignore_fields(self, site: str, count: int) -> None:
         """Fields that nobody knows; what carried them was taken without them."""
@@ -100,31 +115,39 @@ class IntakeMeter:
 
     def serve(self, route: str, name: str, status: int, seconds: float) -> None:
         """One answer of an intake route to nobody with a key: as `use` and `answer` together."""
-        bucket = _bucket(seconds)
-        keys = self._served.get((route, status, bucket))
-        if keys is None:
-            keys = (f"{route}|{status}|", f"{route}|{bucket}", f"{name}:{status // 100}xx")
-            self._served[route, status, bucket] = keys
-        hour = self._current_hour()
-        self._count_open((INSTALLATION, hour, USAGE, keys[0]))
-        self._count_open((INSTALLATION, hour, USAGE_MS, keys[1]))
-        self._counts[INSTALLATION, hour, ANSWER, keys[2]] += 1
-        self.totals[ANSWER, keys[2]] += 1
+        self._served[self._current_hour(), route, name, status, _bucket(seconds)] += 1
+
+    def _spell_out(self) -> None:
+        outcomes, self._outcomes = self._outcomes, Counter()
+        for (site, hour, bucket, places), times in outcomes.items():
+            if bucket is not None:
+                self._add(INSTALLATION, hour, LAG, bucket, times)
+            for (measure, key), count in places:  # none of these is an open measure
+                self._add(site, hour, measure, key, count * times)
+        served, self._served = self._served, Counter()
+        for (hour, route, name, status, bucket), times in served.items():
+            self._count_open((INSTALLATION, hour, USAGE, f"{route}|{status}|"), times)
+            self._count_open((INSTALLATION, hour, USAGE_MS, f"{route}|{bucket}"), times)
+            self._add(INSTALLATION, hour, ANSWER, f"{name}:{status // 100}xx", times)
+
+    def _add(self, site: str, hour: datetime, measure: str, key: str, count: int) -> None:
+        self._counts[site, hour, measure, key] += count
+        self._totals[measure, key] += count
 
     def _count(self, site: str, measure: str, key: str, count: int = 1) -> None:
-        self._counts[site, self._current_hour(), measure, key] += count
-        self.totals[measure, key] += count
+        self._add(site, self._current_hour(), measure, key, count)
 
-    def _count_open(self, cell: Cell) -> None:
-        """One of a measure whose keys are decided by what is sent: bounded until the next flush."""
+    def _count_open(self, cell: Cell, count: int = 1) -> None:
+        """Of a measure whose keys are decided by what is sent: bounded until the next flush."""
         if cell in self._counts or len(self._counts) < LIMIT:
-            self._counts[cell] += 1
+            self._counts[cell] += count
 
     def _current_hour(self) -> datetime:
         return hour_of(self._clock.now())
 
     async def flush(self, store: Store) -> int:
         """Moves what was counted into the rollups; how many counters moved. Kept when the store is down."""
+        self._spell_out()
         waiting, self._counts = self._counts, Counter()
         if not waiting:
             return 0
@@ -143,20 +166,20 @@ class Receipt:
     stored + repeated + dropped.
     """
 
-    __slots__ = ("_lag", "_left", "_meter", "_outcome", "_site")
+    __slots__ = ("_count", "_declared", "_lag", "_left", "_meter", "_others", "_site", "_stored")
 
     def __init__(self, meter: IntakeMeter, site: str, count: int) -> None:
         self._meter = meter
         self._site = site
-        self._left = count
+        self._count = self._left = count
         self._lag: float | None = None
-        self._outcome: dict[tuple[str, str], int] = {(RECEIVED, ""): count}
+        self._stored = self._declared = 0
+        self._others: dict[tuple[str, str], int] = {}  # what seldom happens, by measure and key
 
     def store(self, new: int, repeated: int, lag: float | None = None) -> None:
         """Events that are in the store, now or since before; `lag` is the time from receipt to commit in seconds."""
         self._lag = lag
-        if new:
-            self._add(STORED, "", new)
+        self._stored += new
         if repeated:
             self._add(REPEATED, "", repeated)
         self._left -= new + repeated
@@ -169,12 +192,18 @@ class Receipt:
 
     def judge(self, verdict: str, count: int) -> None:
         """What the catalogue said of events; not part of the equation."""
-        if count:
+        if verdict == "declared":
+            self._declared += count
+        elif count:
             self._add(SCHEMA, verdict, count)
 
     def _add(self, measure: str, key: str, count: int) -> None:
         place = (measure, key)
-        self._outcome[place] = self._outcome.get(place, 0) + count
+        self._others[place] = self._others.get(place, 0) + count
+
+    def _outcome(self) -> Counts:
+        seldom = tuple(self._others.items()) if self._others else ()
+        return _usual_outcome(self._count, self._declared, self._stored) + seldom
 
     def __enter__(self) -> "Receipt":
         return self
@@ -182,7 +211,13 @@ class Receipt:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if self._left:
             self.drop(reason_of(error), self._left)
-        self._meter.account(self._site, self._outcome, self._lag)
+        self._meter.note(self._site, self._outcome(), self._lag)
+
+
+@lru_cache(maxsize=1000)
+def _usual_outcome(received: int, declared: int, stored: int) -> Counts:
+    counts = (((RECEIVED, ""), received), ((SCHEMA, "declared"), declared), ((STORED, ""), stored))
+    return tuple((place, count) for place, count in counts if count)
 
 
 def reason_of(error: BaseException | None) -> str:

@@ -78,5 +78,5 @@ async def test_made_up_names_fill_no_memory(clock: ManualClock, monkeypatch: pyt
         meter.undeclared("docs", str(number))
     with Receipt(meter, "docs", 1) as receipt:
         receipt.store(1, 0)
-    assert len(meter._counts) == 12
     assert meter.totals == {("received", ""): 1, ("stored", ""): 1}
+    assert len(meter._counts) == 12
