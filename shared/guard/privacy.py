@@ -54,6 +54,11 @@ class VisitorHasher:
         salt = await self._salt(site, local_day(now, zone))
         return keyed_hash(salt, site, address, user_agent)
 
+    def known_visitor(self, site: str, day: date, address: str, user_agent: str) -> str | None:
+        """`visitor` of a local day, or None when its salt is not at hand."""
+        salt = self._salts.get((site, day))
+        return None if salt is None else keyed_hash(salt, site, address, user_agent)
+
     async def address_bucket(self, address: str, now: datetime) -> str:
         """What stands for an address in a limit: the same on one UTC day, and nobody's once its salt is gone.
 

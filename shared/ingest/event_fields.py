@@ -4,7 +4,7 @@ Whatever is sent, a page keeps no query, fragment or login, and a referrer is on
 """
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -23,9 +23,11 @@ from shared.ingest.event_properties import ORDINARY, clean_free_text, clean_labe
 Identifier = Annotated[str, msgspec.Meta(min_length=8, max_length=64, pattern=r"^[A-Za-z0-9_.:-]+$(?!\n)")]
 Name = Annotated[str, msgspec.Meta(min_length=1)]
 Milliseconds = Annotated[int, msgspec.Meta(ge=0, le=86_400_000)]
+MILLISECOND = timedelta(milliseconds=1)
 AHEAD = timedelta(minutes=10)
 BEHIND = timedelta(days=7)
 BEHIND_WITH_KEY = timedelta(days=400)
+AHEAD_MS, BEHIND_MS, BEHIND_WITH_KEY_MS = (span // MILLISECOND for span in (AHEAD, BEHIND, BEHIND_WITH_KEY))
 LINK_ELSEWHERE = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?[/\\]{2}", re.IGNORECASE)
 SCHEME = re.compile(r"(mailto|tel|sms|data|javascript|blob):", re.IGNORECASE)
 HOST = re.compile(r"[a-z0-9._:-]+")
@@ -34,6 +36,8 @@ NOT_OF_AN_ID = re.compile(r"[^A-Za-z0-9_.-]")
 CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 DOTS_OF_AN_ADDRESS = 3
 PLAIN_PATH = re.compile(r"/(?![/\\])[^?#@%\\\s\x00-\x1f\x7f]*")  # nothing to clean
+PATHS_REMEMBERED, LONGEST_REMEMBERED = 4096, 200  # of which it is known; at most some 3 MB
+_plain_paths: set[str] = set()
 
 
 class TrackEvent(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -117,13 +121,11 @@ def read_event(raw: Any) -> TrackEvent | FieldProblem:
 
 def find_problem(event: TrackEvent, limits: LimitSettings) -> FieldProblem | None:
     """What is wrong with an event beyond its types."""
-    values = (event.name, event.sequence, event.experiment, event.variant, event.goal)
-    for name, value in zip(NAMES, values, strict=True):
-        if value is None or (value.isprintable() and len(value) <= limits.name_characters):
-            continue
-        if len(value) > limits.name_characters or CONTROL.search(value):
-            return FieldProblem(name, f"at most {limits.name_characters} printable characters")
     declared = CATALOGUE.get(event.name)
+    if declared is None or event.sequence or event.experiment or event.variant or event.goal:
+        problem = _check_names(event, limits)
+        if problem is not None:
+            return problem
     for name in declared.required if declared is not None else ():
         if getattr(event, name) is None:
             return FieldProblem(name, f"a {event.name} event needs it")
@@ -132,17 +134,30 @@ def find_problem(event: TrackEvent, limits: LimitSettings) -> FieldProblem | Non
     return _check_sizes(event, limits)
 
 
+def _check_names(event: TrackEvent, limits: LimitSettings) -> FieldProblem | None:
+    values = (event.name, event.sequence, event.experiment, event.variant, event.goal)
+    for name, value in zip(NAMES, values, strict=True):
+        if value is None or (value.isprintable() and len(value) <= limits.name_characters):
+            continue
+        if len(value) > limits.name_characters or CONTROL.search(value):
+            return FieldProblem(name, f"at most {limits.name_characters} printable characters")
+    return None
+
+
 def _check_sizes(event: TrackEvent, limits: LimitSettings) -> FieldProblem | None:
     if event.page is not None and len(event.page) > limits.page_characters * 4:
         return FieldProblem("page", f"at most {limits.page_characters} characters")
-    for name, value in (("title", event.title), ("referrer", event.referrer), ("target", event.target)):
-        if value is not None and len(value) > limits.string_characters * 4:
-            return FieldProblem(name, f"at most {limits.string_characters} characters")
-    if not event.props:
-        return None
-    if len(event.props) > limits.properties:
+    if event.title is not None or event.referrer is not None or event.target is not None:
+        for name, value in (("title", event.title), ("referrer", event.referrer), ("target", event.target)):
+            if value is not None and len(value) > limits.string_characters * 4:
+                return FieldProblem(name, f"at most {limits.string_characters} characters")
+    return _check_properties(event.props, limits) if event.props else None
+
+
+def _check_properties(props: Mapping[str, Any], limits: LimitSettings) -> FieldProblem | None:
+    if len(props) > limits.properties:
         return FieldProblem("props", f"at most {limits.properties} properties")
-    for key, given in event.props.items():
+    for key, given in props.items():
         if len(key) > limits.name_characters:
             return FieldProblem("props", f"a key has more than {limits.name_characters} characters")
         if isinstance(given, str) and len(given) > limits.property_characters:
@@ -168,33 +183,56 @@ def make_row(event: TrackEvent, received: Received, settings: Settings) -> dict[
     else:
         day = local_day(occurred, received.site.zone)
         visitor = received.visitor_on(day)
-    return {
+    row: dict[str, Any] = {
         "site": received.site.key,
-        "event_id": event.id if "." not in event.id and ":" not in event.id else clean_id(event.id),
+        "event_id": clean_id(event.id),
         "name": event.name,
         "received_at": received.now,
         "occurred_at": occurred,
         "local_day": day,
         "visitor": visitor,
-        "person_id": None,
         "view": event.view and clean_view(event.view),
         "page": clean_page(event.page, limits.page_characters),
         "title": clean_title(event.title, limits.string_characters),
         "referrer": clean_referrer(event.referrer),
         "marked": event.marked,
-        "target": clean_target(event.target, limits.string_characters),
         "engaged_ms": event.engaged_ms,
         "scroll_percent": event.scroll_percent,
+        "done": event.done,
+        "props": clean_properties(event.name, event.props, settings.event_catalogue),
+    }
+    if _has_rare(event):
+        row |= _rare_values(event, limits)
+    return row
+
+
+def _has_rare(event: TrackEvent) -> bool:
+    return (
+        event.target is not None
+        or event.sequence is not None
+        or event.step is not None
+        or event.steps is not None
+        or event.experiment is not None
+        or event.variant is not None
+        or event.goal is not None
+        or event.value_cents is not None
+        or event.currency is not None
+    )
+
+
+def _rare_values(event: TrackEvent, limits: LimitSettings) -> dict[str, Any]:
+    """The columns that nearly all events leave empty: rows are many at once, and small ones are quick."""
+    return {
+        "person_id": None,
+        "target": clean_target(event.target, limits.string_characters),
         "sequence": event.sequence and clean_label(event.sequence),
         "step": event.step,
         "steps": event.steps,
-        "done": event.done,
         "experiment": event.experiment and clean_label(event.experiment),
         "variant": event.variant and clean_label(event.variant),
         "goal": event.goal and clean_label(event.goal),
         "value_cents": event.value_cents,
         "currency": event.currency,
-        "props": clean_properties(event.name, event.props, settings.event_catalogue),
     }
 
 
@@ -202,18 +240,22 @@ def repair_time(at: int | None, now: datetime, *, with_key: bool) -> datetime:
     """The sender's time, or the receipt when it is missing, ahead of us or too old to be true."""
     if at is None:
         return now
-    try:
-        occurred = datetime.fromtimestamp(at / 1000, UTC)
-    except (OverflowError, ValueError, OSError):
-        return now
-    behind = BEHIND_WITH_KEY if with_key else BEHIND
-    return occurred if now - behind <= occurred <= now + AHEAD else now
+    ahead_ms = at - now.timestamp() * 1000
+    if -(BEHIND_WITH_KEY_MS if with_key else BEHIND_MS) <= ahead_ms <= AHEAD_MS:
+        return datetime.fromtimestamp(at / 1000, UTC)
+    return now
 
 
 def clean_page(page: str | None, characters: int) -> str | None:
     """The path of an address: no scheme, host, login, query or fragment, and no e-mail address in it."""
-    if page is None or PLAIN_PATH.fullmatch(page):
+    if page is None or page in _plain_paths:
         return page and page[:characters]
+    if PLAIN_PATH.fullmatch(page):
+        if len(_plain_paths) >= PATHS_REMEMBERED:
+            _plain_paths.clear()
+        if len(page) <= LONGEST_REMEMBERED:
+            _plain_paths.add(page)
+        return page[:characters]
     path = TAIL.split(CONTROL.sub("", page), 1)[0].strip()
     if re.match(r"^(?:[a-z][a-z0-9+.-]*:)?//", path, re.IGNORECASE):
         path = path.split("//", 1)[1]
@@ -274,6 +316,8 @@ def clean_id(event_id: str) -> str:
 
 def clean_view(view: str) -> str | None:
     """A view's id is random as well; what else a sender makes of it is free text."""
-    if NOT_OF_AN_ID.search(view) is None and ("." not in view or view.count(".") < DOTS_OF_AN_ADDRESS):
+    if view.replace(".", "", DOTS_OF_AN_ADDRESS - 1).isalnum() and view.isascii():
+        return view
+    if NOT_OF_AN_ID.search(view) is None and view.count(".") < DOTS_OF_AN_ADDRESS:
         return view
     return clean_free_text(view) or None

@@ -7,7 +7,6 @@ inserted, deduplicated and counted together, and every sender hears how many of 
 import asyncio
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -20,14 +19,16 @@ from shared.store.event_tables import EventTables, Row, Steps, run_in_session, t
 ROWS_AT_ONCE = 1000
 
 
-@dataclass(eq=False)
 class _Waiting:
     """The rows of one sender, all of one site."""
 
-    site: str
-    rows: Sequence[Row]
-    done: asyncio.Future[int] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
-    new: int = 0
+    __slots__ = ("done", "new", "rows", "site")
+
+    def __init__(self, site: str, rows: Sequence[Row]) -> None:
+        self.site = site
+        self.rows = rows
+        self.done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+        self.new = 0
 
 
 class EventGroups:
@@ -126,14 +127,33 @@ def store_together(
     tables: EventTables, group: Sequence[_Waiting], known: KnownKeys, *, alone: bool = False
 ) -> Steps[None]:
     """Inserts the rows whose id is new and counts them; of an id sent twice the first row is kept."""
-    by_site: dict[str, dict[str, tuple[_Waiting, Row]]] = {}
+    by_site: dict[str, list[_Waiting]] = {}
     for waiting in group:
-        waiting.new = 0
-        owned = by_site.setdefault(waiting.site, {})
-        for row in waiting.rows:
-            owned.setdefault(row["event_id"], (waiting, row))
-    for site, owned in sorted(by_site.items()):
-        rows = [row for _, row in owned.values()]
+        by_site.setdefault(waiting.site, []).append(waiting)
+    for site, senders in sorted(by_site.items()):
+        rows = _first_of_each([row for waiting in senders for row in waiting.rows])
         fresh = yield from storing_steps(tables, site, rows, known, alone=alone and len(by_site) == 1)
-        for row in fresh:
-            owned[row["event_id"]][0].new += 1
+        _tell_new(senders, fresh)
+
+
+def _first_of_each(rows: list[Row]) -> list[Row]:
+    ids = {row["event_id"] for row in rows}
+    if len(ids) == len(rows):
+        return rows
+    first: dict[str, Row] = {}
+    for row in rows:
+        first.setdefault(row["event_id"], row)
+    return list(first.values())
+
+
+def _tell_new(senders: Sequence[_Waiting], fresh: Sequence[Row]) -> None:
+    """How many rows of each sender are new; of an id sent twice it is that of the first."""
+    for waiting in senders:
+        waiting.new = len(waiting.rows)
+    if sum([waiting.new for waiting in senders]) == len(fresh):
+        return
+    left = {row["event_id"] for row in fresh}
+    for waiting in senders:
+        own = left.intersection([row["event_id"] for row in waiting.rows])
+        waiting.new = len(own)
+        left -= own

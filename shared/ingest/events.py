@@ -23,6 +23,7 @@ from shared.ingest.intake_meter import INSTALLATION, IntakeMeter, Receipt
 from shared.ingest.noise_filter import is_bot
 from shared.ingest.track_body import About, Batch, RefusedBatch, about_problems, read_body
 from shared.store.database import Store
+from shared.store.event_tables import NO_RARE
 from shared.store.people import user_visitor
 
 ONE_DAY = timedelta(days=1)
@@ -58,6 +59,15 @@ class TrackOutcome(msgspec.Struct, frozen=True):
     rule: str | None = None
 
 
+class _SiteDay(msgspec.Struct, frozen=True):
+    """A site's local day, when it begins and when it ends."""
+
+    day: date
+    starts: datetime
+    ends: datetime
+    starts_ms: float
+
+
 class _Checked(msgspec.Struct, frozen=True):
     """The good events of a batch, which of them (by index) nobody declared, and what was left out."""
 
@@ -87,7 +97,7 @@ class EventIntake:
         self._limiter = limiter
         self._meter = meter
         self._key = key
-        self._days: dict[str, tuple[date, datetime, datetime]] = {}  # of now, by site
+        self._days: dict[str, _SiteDay] = {}  # of now, by site
         self.custom = CustomRoom(settings, clock, meter)
 
     async def take(self, body: bytes, sender: Sender) -> TrackOutcome:
@@ -221,6 +231,12 @@ class EventIntake:
                     problem = FieldProblem(judgement.field, judgement.problem)
             if problem is not None:
                 checked.dropped.append(Dropped(index, problem.field, problem.reason))
+        if checked.dropped or too_old:
+            self._note_bad(batch, checked, too_old, receipt)
+        return checked
+
+    def _note_bad(self, batch: Batch, checked: _Checked, too_old: Sequence[Dropped], receipt: Receipt) -> None:
+        """Raises `InvalidInput` when all of them are bad."""
         receipt.judge("invalid", len(checked.dropped))
         if not checked.good and not too_old:
             places = [FieldProblem(batch.place(bad.index, bad.field), bad.reason) for bad in checked.dropped]
@@ -228,7 +244,6 @@ class EventIntake:
         receipt.drop("invalid", len(checked.dropped))
         receipt.drop(TOO_OLD, len(too_old))
         checked.dropped.extend(too_old)
-        return checked
 
     def _with_room(self, site: SiteSettings, checked: _Checked, receipt: Receipt) -> list[TrackEvent]:
         """The good events without those of a new name that nobody declared, once there are too many such names."""
@@ -250,7 +265,12 @@ class EventIntake:
             self.check_key_limit(sender.key, events, now)
         return True
 
-    async def _visitor(self, site: SiteSettings, sender: Sender, moment: datetime) -> str:
+    async def _visitor(self, site: SiteSettings, sender: Sender, now: datetime) -> str:
+        today = self._day_of(site, now).day
+        known = self._hasher.known_visitor(site.key, today, sender.address, sender.user_agent)
+        return known or await self._visitor_at(site, sender, now)
+
+    async def _visitor_at(self, site: SiteSettings, sender: Sender, moment: datetime) -> str:
         return await self._hasher.visitor(site.key, site.zone, sender.address, sender.user_agent, moment)
 
     async def _rows(
@@ -263,14 +283,14 @@ class EventIntake:
         now: datetime,
     ) -> list[dict[str, Any]]:
         """Rows with the visitor of the day they belong to; a late beacon crosses midnight with yesterday's salt."""
-        today, starts, ends = self._day_of(site, now)
+        today = self._day_of(site, now)
         others: dict[date, str] = {}
         if about.identified is not None:
             visitor = user_visitor(self._key, site.key, about.identified)
         elif about.person is not None:
             visitor = None
-        elif visitor is not None and _has_earlier(events, starts):
-            others[today - ONE_DAY] = await self._visitor(site, sender, now - ONE_DAY)
+        elif visitor is not None and any([event.at is not None and event.at < today.starts_ms for event in events]):
+            others[today.day - ONE_DAY] = await self._visitor_at(site, sender, now - ONE_DAY)
         is_daily = visitor is not None and about.identified is None
 
         def visitor_on(day: date) -> str | None:
@@ -278,16 +298,16 @@ class EventIntake:
                 return visitor
             return others.get(day) or self._hasher.on_another_day(visitor, day)
 
-        received = Received(site, now, today, starts, ends, visitor, visitor_on, with_key=sender.key is not None)
+        with_key = sender.key is not None
+        received = Received(site, now, today.day, today.starts, today.ends, visitor, visitor_on, with_key=with_key)
         return [make_row(event, received, self._settings) for event in events]
 
-    def _day_of(self, site: SiteSettings, now: datetime) -> tuple[date, datetime, datetime]:
-        """The site's day, when it begins and when it ends."""
+    def _day_of(self, site: SiteSettings, now: datetime) -> _SiteDay:
         known = self._days.get(site.key)
-        if known is None or not known[1] <= now < known[2]:
-            today = local_day(now, site.zone)
-            known = today, day_start(today, site.zone), day_start(today + ONE_DAY, site.zone)
-            self._days[site.key] = known
+        if known is None or not known.starts <= now < known.ends:
+            day = local_day(now, site.zone)
+            starts, ends = day_start(day, site.zone), day_start(day + ONE_DAY, site.zone)
+            known = self._days[site.key] = _SiteDay(day, starts, ends, starts.timestamp() * 1000)
         return known
 
     async def _store_as_person(
@@ -300,12 +320,7 @@ class EventIntake:
             person_id, visitor = await note_web_usage(
                 session, self._settings, self._key, site, person, now, language=about.language, zone=about.zone
             )
-            owned = [{**row, "person_id": person_id, "visitor": visitor} for row in rows]
+            owned = [{**NO_RARE, **row, "person_id": person_id, "visitor": visitor} for row in rows]
             return await store_alone(session, site.key, owned)
 
         return await self._store.writer.run(unit, brief=True)
-
-
-def _has_earlier(events: Sequence[TrackEvent], moment: datetime) -> bool:
-    milliseconds = moment.timestamp() * 1000
-    return any([event.at is not None and event.at < milliseconds for event in events])

@@ -97,7 +97,7 @@ class Tally:
         self._counts: dict[Cell, list[float]] = defaultdict(lambda: [0, 0.0])
 
     def add(self, measure: str, hour: datetime, day: date, key: str = "", count: int = 1, total: float = 0.0) -> None:
-        cell = self._counts[measure, hour, day, _short(key)]
+        cell = self._counts[measure, hour, day, key if len(key) * 4 <= KEY_BYTES else _short(key)]
         cell[0] += count
         cell[1] += total
 
@@ -214,6 +214,4 @@ def _bound(taken: set[str] | None, key: str) -> str:
 
 
 def _short(key: str) -> str:
-    if len(key) * 4 <= KEY_BYTES:
-        return key
     return key.encode("utf-8")[:KEY_BYTES].decode("utf-8", "ignore")

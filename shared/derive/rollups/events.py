@@ -17,7 +17,7 @@ from shared.event_catalogue import CLICK, CONVERSION, ENGAGEMENT, EXPOSURE, PAGE
 from shared.store.column_types import MARK
 from shared.store.event_tables import EventTables, PostgresTables, Statement, Steps, run_in_session, tables_of
 
-EventRow = Mapping[str, Any]  # column name -> value of an `Event`
+EventRow = Mapping[str, Any]  # column name -> value of an `Event`; rare columns may be absent
 
 
 async def count_events(
@@ -70,31 +70,40 @@ def counting_steps(
 
 def count_plain(tally: Tally, rows: Iterable[EventRow]) -> None:
     """Everything that is a plain sum over events."""
+    counted: dict[tuple[str, datetime, date], list[int]] = {}  # events and engaged time
     for row in rows:
         hour, day, name = hour_of(row["occurred_at"]), row["local_day"], row["name"]
-        tally.add("event", hour, day, name)
+        sums = counted.get((name, hour, day))
+        if sums is None:
+            sums = counted[name, hour, day] = [0, 0]
+        sums[0] += 1
         if name == PAGE_VIEW:
-            tally.add("page_view", hour, day)
             tally.add("page", hour, day, row["page"] or "/")
             if row["referrer"]:
                 tally.add("source", hour, day, row["referrer"])
         elif name == ENGAGEMENT:
-            tally.add("engaged_ms", hour, day, total=row["engaged_ms"] or 0)
+            sums[1] += row["engaged_ms"] or 0
         elif name == CONVERSION:
-            tally.add("conversion", hour, day, row["goal"] or "")
-            if row["value_cents"] is not None:
+            tally.add("conversion", hour, day, row.get("goal") or "")
+            if row.get("value_cents") is not None:
                 tally.add("conversion_value", hour, day, row["currency"] or NO_CURRENCY, total=row["value_cents"])
         elif name == EXPOSURE:
             tally.add("exposure", hour, day, f"{row['experiment']}:{row['variant']}")
         elif name == SEQUENCE_STEP:
             _count_step(tally, row, hour, day)
+    for (name, hour, day), (count, engaged_ms) in counted.items():
+        tally.add("event", hour, day, name, count)
+        if name == PAGE_VIEW:
+            tally.add("page_view", hour, day, count=count)
+        elif name == ENGAGEMENT:
+            tally.add("engaged_ms", hour, day, count=count, total=engaged_ms)
 
 
 def _count_step(tally: Tally, row: EventRow, hour: datetime, day: date) -> None:
-    sequence, step = row["sequence"], row["step"]
+    sequence, step, steps = row["sequence"], row["step"], row["steps"]
     if row["done"]:
         tally.add("sequence_step_done", hour, day, f"{sequence}#{step}")
-        if row["steps"] is not None and step == row["steps"]:
+        if steps is not None and step == steps:
             tally.add("sequence_done", hour, day, sequence)
         return
     tally.add("sequence_step", hour, day, f"{sequence}#{step}")
@@ -133,7 +142,7 @@ def _make_view(site: str, view: str, row: EventRow) -> dict[str, Any]:
         "view": view,
         "local_day": row["local_day"],
         "hour": hour_of(row["occurred_at"]),
-        "person_id": row["person_id"],
+        "person_id": row.get("person_id"),
         "has_marked": True,
         "clicked": False,
     }
@@ -172,7 +181,7 @@ def _make_day(site: str, day: date, visitor: str, events: Sequence[EventRow]) ->
         "site": site,
         "local_day": day,
         "visitor": visitor,
-        "person_id": events[0]["person_id"],
+        "person_id": events[0].get("person_id"),
         "hour": hour_of(events[0]["occurred_at"]),
         "converted": any([event["name"] == CONVERSION for event in events]),
     }

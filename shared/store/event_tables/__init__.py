@@ -8,9 +8,19 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from shared.store.event_tables.postgresql import PostgresTables
 from shared.store.event_tables.sqlite import SqliteTables
-from shared.store.event_tables.statements import Row, Statement, Steps, run_in_session
+from shared.store.event_tables.statements import NO_RARE, Row, Statement, Steps, run_in_session
 
-__all__ = ["EventTables", "PostgresTables", "Row", "Statement", "Steps", "run_in_session", "tables_for", "tables_of"]
+__all__ = [
+    "NO_RARE",
+    "EventTables",
+    "PostgresTables",
+    "Row",
+    "Statement",
+    "Steps",
+    "run_in_session",
+    "tables_for",
+    "tables_of",
+]
 
 EventTables = SqliteTables | PostgresTables
 _made: dict[str, EventTables] = {}

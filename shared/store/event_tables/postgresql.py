@@ -4,7 +4,6 @@ server and back."""
 
 from collections.abc import Sequence
 from datetime import date, datetime
-from typing import Any
 
 from sqlalchemy import Dialect
 
@@ -44,11 +43,11 @@ class PostgresTables:
         if not all_plain(events):
             return None
         parts = ((self._plain_events, events), (self._views, views), (self._days, days), (self._rollups, rollups))
-        return Whole(self._whole, [site, *(array for columns, rows in parts for array in _arrays(columns, rows))])
+        return Whole(self._whole, [site, *(array for columns, rows in parts for array in columns.arrays(rows))])
 
     def insert_events(self, _site: str, rows: Sequence[Row]) -> Steps[list[Row]]:
         """The rows whose id was not there yet; ids within `rows` differ."""
-        made = yield self._insert_events, _arrays(self._events, rows)
+        made = yield self._insert_events, self._events.arrays(rows)
         new = {event_id for (event_id,) in made}
         return list(rows) if len(new) == len(rows) else [row for row in rows if row["event_id"] in new]
 
@@ -56,7 +55,7 @@ class PostgresTables:
         """The views that were not there yet."""
         if not rows:
             return []
-        made = yield self._insert_views, _arrays(self._views, rows)
+        made = yield self._insert_views, self._views.arrays(rows)
         new = {view for (view,) in made}
         return [row for row in rows if row["view"] in new]
 
@@ -76,7 +75,7 @@ class PostgresTables:
         """Adds visitor-days or notes their conversion: the new ones, and hour and day of those that converted now."""
         if not rows:
             return [], []
-        made = yield self._add_days, _arrays(self._days, rows)
+        made = yield self._add_days, self._days.arrays(rows)
         new = {(day, visitor) for day, visitor in made}
         fresh = [row for row in rows if (row["local_day"], row["visitor"]) in new]
         reached = [row for row in rows if row["converted"] and (row["local_day"], row["visitor"]) not in new]
@@ -105,7 +104,7 @@ class PostgresTables:
 
     def add_rollups(self, rows: Sequence[Row]) -> Steps[None]:
         if rows:
-            yield self._add_rollups, _arrays(self._rollups, rows)
+            yield self._add_rollups, self._rollups.arrays(rows)
 
 
 def _insert(columns: Columns, unique: str, conflict: str, *, sort: bool = True) -> str:
@@ -135,9 +134,3 @@ def _whole(events: Columns, views: Columns, days: Columns, rollups: Columns, cou
         f" ON CONFLICT ({rollups.key}) DO UPDATE SET {counts})"
         f" INSERT INTO event ({events.listed}) SELECT * FROM {given[events]} RETURNING 1"
     )
-
-
-def _arrays(columns: Columns, rows: Sequence[Row]) -> list[list[Any]]:
-    if not rows:
-        return [[]] * len(columns.names)
-    return [list(values) for values in zip(*map(columns.values, rows), strict=True)]

@@ -35,7 +35,7 @@ class SqliteTables:
         """The rows whose id was not there yet; ids within `rows` differ."""
         columns = self._plain_events if all_plain(rows) else self._events
         place = columns.place("event_id")
-        encoded = [columns.values(row) for row in rows]
+        encoded = columns.values(rows)
         made = yield from _insert(columns, encoded, "ON CONFLICT DO NOTHING")
         if made == len(rows):
             return list(rows)
@@ -46,7 +46,7 @@ class SqliteTables:
 
     def insert_views(self, _site: str, rows: Sequence[Row]) -> Steps[list[Row]]:
         """The views that were not there yet."""
-        encoded = [self._views.values(row) for row in rows]
+        encoded = self._views.values(rows)
         place = self._views.place("view")
         made: set[Any] = set()
         for part in _parts(encoded):
@@ -63,7 +63,7 @@ class SqliteTables:
 
     def add_days(self, site: str, rows: Sequence[Row]) -> Steps[tuple[list[Row], list[tuple[datetime, date]]]]:
         """Adds visitor-days or notes their conversion: the new ones, and hour and day of those that converted now."""
-        encoded = [self._days.values(row) for row in rows]
+        encoded = self._days.values(rows)
         known = yield from self._known_days(site, encoded)
         day_place, visitor_place = self._days.place("local_day"), self._days.place("visitor")
         fresh, converted, moving = [], [], []
@@ -103,7 +103,7 @@ class SqliteTables:
 
     def add_rollups(self, rows: Sequence[Row]) -> Steps[None]:
         add = "count = count + excluded.count, total = total + excluded.total"
-        encoded = [self._rollups.values(row) for row in rows]
+        encoded = self._rollups.values(rows)
         yield from _insert(self._rollups, encoded, f"ON CONFLICT ({self._rollups.key}) DO UPDATE SET {add}")
 
 

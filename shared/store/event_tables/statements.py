@@ -19,13 +19,14 @@ from sqlmodel import SQLModel
 
 Result = TypeVar("Result")
 STATEMENTS = 512  # that stay prepared
-Row = Mapping[str, Any]  # values by column
+Row = Mapping[str, Any]  # values by column; an event has all of the rare ones or none of them
 Rows = Sequence[Sequence[Any]]
 Statement = tuple[str, Sequence[Any]]
 Steps = Generator[Statement, Rows, Result]
 # NULL in nearly all events, so that they are left out when none of a group has one.
 RARE = ("person_id", "target", "sequence", "step", "steps", "experiment", "variant", "goal", "value_cents", "currency")
 NOTHING_RARE = (None,) * len(RARE)
+NO_RARE: Mapping[str, None] = dict.fromkeys(RARE)
 UNIQUE_VIOLATION = "23505"
 THERE_ALREADY: Rows = ()  # the answer to a `Whole` that changed nothing
 _rare = itemgetter(*RARE)
@@ -99,8 +100,8 @@ async def run_in_session(session: AsyncSession, steps: Steps[Result]) -> Result:
 
 
 def all_plain(rows: Sequence[Row]) -> bool:
-    """Whether no event has one of the rare columns."""
-    return all([_rare(row) == NOTHING_RARE for row in rows])
+    """Whether no event has a value in one of the rare columns."""
+    return all([RARE[0] not in row or _rare(row) == NOTHING_RARE for row in rows])
 
 
 class Columns:
@@ -115,19 +116,22 @@ class Columns:
         self.key = ", ".join(column.key for column in table.primary_key.columns)
         self.types = {column.key: column.type.compile(dialect=dialect) for column in chosen}
         self._binds = {column.key: _bind(column.type, dialect) for column in chosen}
-        self._read = cache(lambda name: _read(table.columns[name].type, dialect))
-        self._pick = itemgetter(*self.names)
         self._places = [(place, bind) for place, name in enumerate(self.names) if (bind := self._binds[name])]
+        self._read = cache(lambda name: _read(table.columns[name].type, dialect))
 
     def place(self, name: str) -> int:
         return self.names.index(name)
 
-    def values(self, row: Row) -> list[Any]:
-        """A row as parameters."""
-        made = list(self._pick(row))
+    def arrays(self, rows: Sequence[Row]) -> list[list[Any]]:
+        """The parameters of each column."""
+        made = [[row.get(name) for row in rows] if name in RARE else [row[name] for row in rows] for name in self.names]
         for place, bind in self._places:
-            made[place] = bind(made[place])
+            made[place] = list(map(bind, made[place]))
         return made
+
+    def values(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+        """The parameters of each row."""
+        return list(zip(*self.arrays(rows), strict=True))
 
     def value(self, name: str, value: Any) -> Any:
         """One value as a parameter."""
