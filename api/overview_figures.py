@@ -13,7 +13,6 @@ from sqlmodel import col, select
 
 from api.dashboard_address import View
 from api.rendering import draw, show_day
-from shared.clock import day_start
 from shared.deliver.charts import alt_text
 from shared.deliver.svg_chart import svg_spark, table_rows
 from shared.derive import kpis
@@ -97,10 +96,7 @@ async def load_figure(session: AsyncSession, kpi: str, view: View, now: datetime
         return await kpis.figure(
             session, kpi, view.site.key, view.start, view.end, compare=view.against is not None, against=view.against
         )
-    since, before = (day_start(day, view.site.zone) for day in (view.start, view.against[0]))
-    measured = await kpis.measure_between(session, kpi, view.site.key, since, now)
-    beside = await kpis.measure_between(session, kpi, view.site.key, before, before + (now - since))
-    return kpis.make_figure(kpis.find_kpi(kpi), measured, beside)
+    return await kpis.figure_of_today(session, kpi, view.site.key, view.site.zone, now, view.against[0])
 
 
 async def load_tiles(session: AsyncSession, view: View, chosen: str, now: datetime) -> list[Tile]:

@@ -5,11 +5,14 @@ from typing import TYPE_CHECKING, Any
 
 import discord
 from discord import app_commands
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from bot.places import first_site
 from shared.clock import local_day
 from shared.config import Settings, SiteSettings
+from shared.derive.kpis import figure, figure_of_today
 from shared.errors import FieldProblem, InvalidInput
+from shared.messages import Figure
 
 if TYPE_CHECKING:
     from bot.discord_client import WarroomClient
@@ -44,6 +47,21 @@ def days_of(period: str, site: SiteSettings, interaction: discord.Interaction["W
     """The site's local days of a period that ends today."""
     today = local_day(interaction.client.runtime.clock.now(), site.zone)
     return today - timedelta(days=DAYS[period] - 1), today
+
+
+async def figure_of(
+    session: AsyncSession,
+    kpi: str,
+    period: str,
+    site: SiteSettings,
+    interaction: discord.Interaction["WarroomClient"],
+    *,
+    compare: bool = True,
+) -> Figure:
+    """The metric of a period; the day that runs stands beside the day before up to the same hour, as on Overview."""
+    if period == TODAY and compare:
+        return await figure_of_today(session, kpi, site.key, site.zone, interaction.client.runtime.clock.now())
+    return await figure(session, kpi, site.key, *days_of(period, site, interaction), compare)
 
 
 async def suggest_site(interaction: discord.Interaction["WarroomClient"], typed: str) -> list[app_commands.Choice[str]]:

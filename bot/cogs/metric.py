@@ -8,8 +8,18 @@ from discord.ext import commands
 
 from bot.channels.discord_posts import draw_series, plain_embed, with_chart
 from bot.replies import Answer
-from bot.team_commands import MONTH, PERIODS, SUGGESTIONS, chosen_site, days_of, is_private, suggest_site, team
-from shared.derive.kpis import KPIS, figure, find_kpi, format_change, format_figure, period_before, series
+from bot.team_commands import (
+    MONTH,
+    PERIODS,
+    SUGGESTIONS,
+    chosen_site,
+    days_of,
+    figure_of,
+    is_private,
+    suggest_site,
+    team,
+)
+from shared.derive.kpis import KPIS, find_kpi, format_change, format_figure, period_before, series
 from shared.errors import InvalidInput
 from shared.messages import Series
 
@@ -48,7 +58,7 @@ class MetricCog(commands.Cog):
         where = chosen_site(self.client.runtime.settings, site)
         start, end = days_of(period, where, interaction)
         async with self.client.runtime.store.read() as session:
-            measured = await figure(session, kpi.name, where.key, start, end, compare)
+            measured = await figure_of(session, kpi.name, period, where, interaction, compare=compare)
             points = await series(session, kpi.name, where.key, start, end)
             before = await series(session, kpi.name, where.key, *period_before(start, end)) if compare else []
         title = f"{kpi.title} · {where.name} · {period}"

@@ -8,12 +8,11 @@ from discord.ext import commands
 
 from bot.channels.discord_posts import draw_series, plain_embed, with_chart
 from bot.replies import Answer
-from bot.team_commands import MONTH, PERIODS, chosen_site, days_of, is_private, suggest_site, team
+from bot.team_commands import MONTH, PERIODS, chosen_site, days_of, figure_of, is_private, suggest_site, team
 from shared.derive.kpis import (
     KPIS,
     ScaleScore,
     Sum,
-    figure,
     format_change,
     format_figure,
     scores_by_scale,
@@ -46,7 +45,7 @@ class SentimentCog(commands.Cog):
         where = chosen_site(self.client.runtime.settings, site)
         start, end = days_of(period, where, interaction)
         async with self.client.runtime.store.read() as session:
-            figures = [await figure(session, kpi, where.key, start, end) for kpi in SHOWN]
+            figures = [await figure_of(session, kpi, period, where, interaction) for kpi in SHOWN]
             labels = await sums_by_key(session, "sentiment", where.key, start, end)
             scores = await scores_by_scale(session, where.key, start, end)
             points = await series(session, SHOWN[0], where.key, start, end)

@@ -18,9 +18,9 @@ from shared.clock import day_start, local_day
 from shared.config import Settings, SiteSettings, WarRoomSettings
 from shared.decide.alerts import open_alerts
 from shared.decide.prompts import prompt_counts
-from shared.derive.kpis import figure, find_kpi, period_before, series, sums_by_key
+from shared.derive.kpis import figure, figure_of_today, find_kpi, period_before, series, sums_by_key
 from shared.derive.words import most_used_words
-from shared.messages import WAR_ROOM, Point, QuotedFeedback, Series, Summary
+from shared.messages import WAR_ROOM, Figure, Point, QuotedFeedback, Series, Summary
 from shared.store.dialect import insert_if_new
 from shared.store.models import DueReport, Feedback, Rollup
 from shared.store.outbox import enqueue
@@ -148,7 +148,7 @@ async def build_summary(
         start=start,
         end=end,
         zone=site.zone,
-        figures=[await figure(session, kpi, key, start, end) for kpi in FIGURES],
+        figures=[await _figure(session, kpi, site, start, end, now) for kpi in FIGURES],
         categories={category.key: category.count for category in categories},
         words=most_used_words(await _read_texts(session, key, start, end)),
         quotes=await _choose_quotes(session, key, start, end, settings.war_room.quotes),
@@ -157,6 +157,13 @@ async def build_summary(
         chart=await _chart(session, key, period, end),
         missed=await _count_missed(session, key, period, start),
     )
+
+
+async def _figure(session: AsyncSession, kpi: str, site: SiteSettings, start: date, end: date, now: datetime) -> Figure:
+    """A day that still runs stands beside the day before up to the same hour."""
+    if start == end == local_day(now, site.zone):
+        return await figure_of_today(session, kpi, site.key, site.zone, now)
+    return await figure(session, kpi, site.key, start, end)
 
 
 def hide_names(text: str) -> str:

@@ -6,13 +6,13 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from api.dashboard_address import View
-from api.overview_figures import load_tiles
+from api.overview_figures import load_figure, load_tiles
 from shared.clock import day_start, local_day
 from shared.config import AlertRuleSettings
 from shared.decide.alerts import check_rules
 from shared.deliver.reports import build_summary
 from shared.deliver.war_room import describe
-from shared.derive.kpis import KPIS
+from shared.derive.kpis import KPIS, format_change
 from shared.messages import parse_message
 from shared.store.models import OutboxMessage, Rollup
 from tests.bot.discord_stage import Stage
@@ -77,6 +77,41 @@ async def test_tile_command_summary_and_alert_agree(stage: Stage) -> None:
     assert f"Click-through rate: 42% (118 of 281) · {tile.change} (before: 30%)" in summary.lines
     assert alert[0].startswith("Click-through rate: 42% (118 of 281) in the last 7 days")
     assert alert[-1] == f"What it counts: {tile.definition}"
+
+
+@pytest.mark.slow
+async def test_today_stands_beside_yesterday_up_to_the_same_hour_everywhere(stage: Stage) -> None:
+    """At noon 400 views; yesterday 100 by then and 3,100 over the whole day: more, not less."""
+    site, now = stage.settings.sites[0], stage.clock.now()
+    today, midnight = local_day(now, site.zone), day_start(local_day(now, site.zone), site.zone)
+    counts = ((timedelta(hours=1), 400), (-timedelta(hours=23), 100), (-timedelta(hours=1), 3000), (-timedelta(9), 1))
+    rows = [
+        Rollup(
+            site="docs",
+            measure="page_view",
+            hour=midnight + after,
+            local_day=local_day(midnight + after, site.zone),
+            count=count,
+        )
+        for after, count in counts
+    ]
+
+    async def unit(session: AsyncSession) -> None:
+        session.add_all(rows)
+
+    await stage.runtime.store.writer.run(unit)
+    yesterday = today - timedelta(days=1)
+    view = View(site, "today", today, today, today, against=(yesterday, yesterday))
+    async with stage.runtime.store.read() as session:
+        tile = await load_figure(session, "page_views", view, now)
+    told = await stage.server.slash(
+        stage.bea, "metric", {"name": "page_views", "period": "today"}, channel=stage.war_room_channel
+    )
+    summary = await stage.server.slash(stage.bea, "summary", {"period": "today"}, channel=stage.war_room_channel)
+
+    assert (tile.value, tile.previous) == (400, 100)
+    assert told.embeds[0]["description"].splitlines()[0] == f"400 · {format_change(tile)}"
+    assert "(before: 100)" in summary.embeds[0]["description"].replace("\\", "")
 
 
 async def fire(stage: Stage, since: datetime) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, and_, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
+from shared.clock import day_start, local_day
 from shared.derive.kpis.catalogue import KPIS, Kpi, Part
 from shared.errors import InvalidInput
 from shared.messages import Figure, Point
@@ -116,6 +117,20 @@ async def figure(
     compare = compare and await was_counted_on(session, site, first, find_kpi(kpi).measures)
     before = await measure(session, kpi, site, first, last) if compare else None
     return make_figure(find_kpi(kpi), now, before)
+
+
+async def figure_of_today(
+    session: AsyncSession, kpi: str, site: str, zone: str, now: datetime, against: date | None = None
+) -> Figure:
+    """The metric of the day that runs, beside the day before, or `against`, up to the same hour."""
+    found, today = find_kpi(kpi), local_day(now, zone)
+    other = against or today - DAY
+    measured, before = await measure(session, kpi, site, today, today), None
+    if await was_counted_on(session, site, other, found.measures):
+        same_hour = col(Rollup.hour) < day_start(other, zone) + (now - day_start(today, zone))
+        hours = and_(_within_days(other, other), same_hour)
+        before = compute(found, await _load(session, found, hours, site, newest=same_hour))
+    return make_figure(found, measured, before)
 
 
 async def was_counted_on(session: AsyncSession, site: str, day: date, measures: Iterable[str] = ()) -> bool:
