@@ -1,8 +1,11 @@
 """The privacy page of each site, and the form in which a browser's own number gets its data or has it erased."""
 
+from collections.abc import Mapping
+
 from aiohttp import web
 
 from api.authentication import address_of
+from api.error_responses import add_error_headers, status_of
 from api.privacy_page import privacy_sections
 from api.rendering import render
 from api.request_body import read_form
@@ -10,6 +13,7 @@ from api.routes.privacy import hand_out, limit_tries, refuse_unsettled
 from api.routing import PUBLIC, RUNTIME, Route
 from api.visitor_texts import language_of
 from shared.config import SiteSettings
+from shared.errors import CannotStore, InvalidInput, LimitReached
 from shared.ingest.erasure import Who
 from shared.ingest.identities import find_identity
 from shared.runtime import Runtime
@@ -26,9 +30,24 @@ async def show_privacy(request: web.Request) -> web.Response:
 
 
 async def answer_form(request: web.Request) -> web.StreamResponse:
-    """Hands out or erases what is stored about the number that was typed; the number itself is the proof."""
+    """Hands out or erases what is stored about the number that was typed; the number itself is the proof.
+
+    Whoever is refused gets a page, too: the form is for people.
+    """
+    fields: dict[str, str] = {}
+    try:
+        fields = await read_form(request)
+        return await _answer(request, fields)
+    except InvalidInput:
+        return _page(request, _site_of(request.app[RUNTIME], fields.get("site")), "form_wrong", 400)
+    except (LimitReached, CannotStore) as error:
+        response = _page(request, _site_of(request.app[RUNTIME], fields.get("site")), "form_later", status_of(error)[0])
+        add_error_headers(response, error)
+        return response
+
+
+async def _answer(request: web.Request, fields: Mapping[str, str]) -> web.StreamResponse:
     runtime = request.app[RUNTIME]
-    fields = await read_form(request)
     site = _site_of(runtime, fields.get("site"))
     number = fields.get("person", "").strip()
     if site is None or not SHORTEST_ID <= len(number) <= LONGEST_ID:

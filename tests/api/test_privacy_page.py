@@ -9,6 +9,7 @@ import pytest
 
 from api.privacy_page import KEPT, privacy_sections
 from shared.config import Settings, load_settings
+from shared.runtime import Runtime
 from shared.store.models import Person, Suppression
 from shared.texts import Texts
 from tests.api.running_api import Answer, RunningApi, make_event
@@ -132,8 +133,34 @@ async def test_a_number_that_cannot_be_is_explained(api: RunningApi) -> None:
 
 
 async def test_guessing_numbers_is_limited(api: RunningApi) -> None:
-    answers = [(await send(api, "export", f"guess-{number:04}")).status for number in range(21)]
-    assert answers == [404] * 20 + [429]
+    answers = [await send(api, "export", f"guess-{number:04}") for number in range(21)]
+    assert [answer.status for answer in answers] == [404] * 20 + [429]
+    check_page(answers[-1], b"Please try again in a while.")
+    assert int(answers[-1].headers["Retry-After"]) > 0
+
+
+def check_page(answer: Answer, words: bytes) -> None:
+    """People sent this form, so people can read the answer, whatever it is."""
+    assert (answer.headers["Content-Type"].partition(";")[0], words in answer.body) == ("text/html", True)
+    assert b'role="alert"' in answer.body
+
+
+async def test_who_cannot_be_served_now_gets_a_page(api: RunningApi, runtime: Runtime) -> None:
+    await api.track(make_event(), person=CY)
+    for _ in range(2):
+        await runtime.exporting.acquire()
+    busy = await send(api, "export")
+    for _ in range(2):
+        runtime.exporting.release()
+    assert (busy.status, "Retry-After" in busy.headers) == (429, True)
+    check_page(busy, b"Please try again in a while.")
+    unreadable = await api.ask("POST", "/privacy", b"person=%ff", {"Content-Type": "application/x-www-form-urlencoded"})
+    assert unreadable.status == 400
+    check_page(unreadable, b"8 to 64 characters")
+    await runtime.store.writer.close()
+    away = await send(api, "erase")
+    assert (away.status, "Retry-After" in away.headers) == (503, True)
+    check_page(away, b"Please try again in a while.")
 
 
 async def test_another_site_knows_nothing_of_the_number(api: RunningApi) -> None:
