@@ -42,7 +42,18 @@ class Journal:
     answers: Counter[int] = field(default_factory=Counter)
     cut_off: int = 0
     without_retry_after: int = 0
-    longest_seconds: float = 0.0
+    seconds: list[float] = field(default_factory=list)  # of each answer
+
+    @property
+    def longest_seconds(self) -> float:
+        return max(self.seconds, default=0.0)
+
+    def percentile(self, share: float) -> float:
+        return percentile(self.seconds, share)
+
+
+def percentile(seconds: Sequence[float], share: float) -> float:
+    return sorted(seconds)[int(share * (len(seconds) - 1))]
 
 
 async def send(warroom: WarroomProcess, journal: Journal, sent_id: str) -> bool:
@@ -57,7 +68,7 @@ async def send(warroom: WarroomProcess, journal: Journal, sent_id: str) -> bool:
         journal.cut_off += 1
         journal.in_doubt.append(sent_id)
         return False
-    journal.longest_seconds = max(journal.longest_seconds, time.monotonic() - started)
+    journal.seconds.append(time.monotonic() - started)
     journal.answers[answer.status] += 1
     if answer.status in GOOD:
         journal.acknowledged.add(sent_id)
@@ -153,7 +164,7 @@ class HealthJournal:
     seconds: list[float] = field(default_factory=list)
 
     def percentile(self, share: float) -> float:
-        return sorted(self.seconds)[int(share * (len(self.seconds) - 1))]
+        return percentile(self.seconds, share)
 
 
 @asynccontextmanager
