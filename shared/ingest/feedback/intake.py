@@ -1,6 +1,5 @@
 """Takes feedback in: checked, redacted and scored first; then limits, row, counters, prompt and note in one unit."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,7 +20,7 @@ from shared.identifiers import keyed_hash, new_id
 from shared.ingest.feedback.negative_note import is_very_negative, tell_if_very_negative
 from shared.ingest.feedback.new_feedback import FeedbackOutcome, FeedbackSender, NewFeedback, check_feedback
 from shared.ingest.feedback.plain import PlainFeedback, PlainStore
-from shared.ingest.feedback.preparing import PreparedText, clean_fields, prepare_text
+from shared.ingest.feedback.preparing import Preparation, PreparedText, clean_fields
 from shared.ingest.feedback.repeats import (
     find_earlier,
     form_keys,
@@ -95,7 +94,7 @@ class FeedbackIntake:
         self._texts = texts
         self._meter = meter
         self._key = key
-        self._preparing = asyncio.Lock()
+        self._preparation = Preparation()
         self._plain = PlainStore(store.writing_engine.dialect)
 
     async def take(self, new: NewFeedback, sender: FeedbackSender) -> FeedbackOutcome:
@@ -111,7 +110,7 @@ class FeedbackIntake:
         check_feedback(new, self.settings.limits)
         new = clean_fields(new, self.settings.limits, self._key)
         now = self._clock.now()
-        prepared = await self._prepare(new.text, new.language or sender.language)
+        prepared = await self._preparation.prepare(new.text, self.settings.sentiment, new.language or sender.language)
         visitor = bucket = None
         if sender.address is not None and sender.key is None:
             visitor = await self._hasher.visitor(site.key, site.zone, sender.address, sender.user_agent or "", now)
@@ -120,11 +119,6 @@ class FeedbackIntake:
         if sent.is_from_stranger and (outcome := await self._store_plainly(sent)) is not None:
             return outcome
         return await self.store.writer.run(lambda session: self._store_once(session, sent), brief=True)
-
-    async def _prepare(self, text: str | None, language: str | None) -> PreparedText:
-        """One text at a time: each thread more that is at work takes the loop as much time again."""
-        async with self._preparing:
-            return await prepare_text(text, self.settings.sentiment, language)
 
     def _drop(self, site: str, reason: str) -> FeedbackOutcome:
         self._meter.drop_feedback(site, reason)
@@ -270,7 +264,7 @@ class FeedbackIntake:
         async with self.store.read() as session:
             row = await _own_feedback(session, feedback_id, platform, external_id)
         joined = _joined(row.text, text, self.settings.limits.text_characters)
-        prepared = await self._prepare(joined, row.language)
+        prepared = await self._preparation.prepare(joined, self.settings.sentiment, row.language)
         before, now = row.text, self._clock.now()
 
         async def unit(session: AsyncSession) -> FeedbackOutcome:

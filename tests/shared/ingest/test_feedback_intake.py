@@ -224,7 +224,7 @@ async def _windows(desk: Desk) -> dict[tuple[str, datetime], int]:
 
 
 async def test_a_stranger_and_a_known_person_store_the_same(desk: Desk) -> None:
-    said = {
+    said: dict[str, Any] = {
         "text": "Good guide, mail me: ada@example.org",
         "score": 4,
         "scale": "1-5",
@@ -374,7 +374,7 @@ async def test_the_team_hears_again_when_words_follow_the_lowest_score(desk: Des
 async def test_no_field_of_feedback_keeps_what_a_request_carries(desk: Desk) -> None:
     """`contact` is what its sender gave us to be reached."""
     words = "I was at https://docs.example/x?token=canary#part as 203.0.113.7 and it failed"
-    fields = {"plan": "/plans?user=ada", "segment": "for ada@example.com", "survey": "?canary=1"}
+    fields: dict[str, Any] = {"plan": "/plans?user=ada", "segment": "for ada@example.com", "survey": "?canary=1"}
     await desk.send(words, **fields, page="/x?token=canary", element="203.0.113.7", contact="ada@example.com")
     row = await desk.feedback()
     assert row.text == "I was at https://docs.example/x as [address removed] and it failed"
