@@ -223,11 +223,15 @@ def clean_props(raw: Any, limits: LimitSettings, left_out: frozenset[str] = froz
 
 
 def ignored_in(raw: Any, event: TrackEvent, limits: LimitSettings, money: Iterable[str] = ()) -> int:
-    """How many properties were cut, were too many, or hold money (under one of these keys) that cannot be read."""
+    """How many properties were cut, were too many, or hold money (under one of these keys) that cannot be read.
+
+    A name that was cut counts too: two names may have become one.
+    """
     if not isinstance(raw, Mapping):
         return 0
     plain = {key: value for key, value in raw.items() if type(value) in PLAIN and key[:1] != "$" and key[:2] != "__"}
-    cut = sum(
+    cut = sum(len(key.strip()) > limits.name_characters for key in plain)
+    cut += sum(
         isinstance(value, str) and len(value) > limits.property_characters and key in event.props
         for key, value in plain.items()
     )
