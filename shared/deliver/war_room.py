@@ -15,6 +15,7 @@ from sqlmodel import col, select
 from shared.config import Settings
 from shared.deliver import wording
 from shared.deliver.charts import alt_text
+from shared.derive.kpis import duration
 from shared.messages import (
     WAR_ROOM,
     AlertPost,
@@ -75,7 +76,7 @@ class Trouble:
 
 def describe(message: Message, settings: Settings, texts: Texts, late_minutes: int = 0) -> Post:
     """How a message reads; `late_minutes` is how long after its cause it is sent."""
-    late = (f"Delayed by {late_minutes} min.",) if late_minutes >= LATE_MINUTES else ()
+    late = (f"Delayed by {duration(late_minutes * 60_000)}.",) if late_minutes >= LATE_MINUTES else ()
     match message:
         case Summary():
             lines = wording.summary_lines(message, texts)

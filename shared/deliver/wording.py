@@ -135,7 +135,9 @@ def _missed_lines(summary: Summary) -> list[str]:
 
 def _judgement(quote: QuotedFeedback) -> list[str]:
     facts = []
-    if quote.score is not None and quote.scale_max is not None:
+    if quote.score is not None and quote.scale_max == 1:
+        facts.append("found it helpful" if quote.score else "did not find it helpful")
+    elif quote.score is not None and quote.scale_max is not None:
         facts.append(f"score {quote.score:g} of {quote.scale_max}")
     if quote.compound is not None:
         facts.append(f"sentiment {format_value('mean_sentiment', quote.compound)}")

@@ -157,6 +157,14 @@ def test_who_was_asked_is_counted_in_the_right_form(told, asked, words):
     assert f"Day-7 question: 2 became eligible, 1 opted in, {words}, 0 answered" in lines
 
 
+def test_a_vote_is_told_as_what_was_said(told):
+    assert told(make_note(score=0, scale_max=1)).lines[1].startswith("did not find it helpful · ")
+
+
+def test_a_post_that_is_days_late_says_so_in_hours(told):
+    assert told(make_note(), late_minutes=4_325).lines[-1] == "Delayed by 72 h 5 min."
+
+
 def test_a_late_post_says_so(told):
     assert told(make_alert(), late_minutes=12).lines[-1] == "Delayed by 12 min."
     assert told(Notice(title="Title", text="Text"), late_minutes=1).lines == ("Text",)
