@@ -15,6 +15,7 @@ from bot.places import community_id, site_of
 from bot.replies import Answer
 from bot.views.score_buttons import question_text, question_view
 from shared.decide import prompts
+from shared.errors import CannotStore
 from shared.ingest.identities import ensure_identity
 from shared.store.models import Platform, Prompt
 
@@ -25,7 +26,10 @@ logger = logging.getLogger(__name__)
 
 
 async def claim_question(interaction: discord.Interaction["WarroomClient"], answer: Answer) -> Prompt | None:
-    """The question of who is due and may be asked this way; it counts as asked from here on."""
+    """The question of who is due and may be asked this way; it counts as asked from here on.
+
+    None while nothing can be stored: what the command itself did stands, and its answer must not say otherwise.
+    """
     runtime = interaction.client.runtime
     site = await site_of(runtime, interaction.guild_id, interaction.user.id)
     user_id, now = str(interaction.user.id), runtime.clock.now()
@@ -44,7 +48,11 @@ async def claim_question(interaction: discord.Interaction["WarroomClient"], answ
         )
         return await prompts.claim_ephemeral_prompt(session, runtime.settings, identity, person, now)
 
-    return await runtime.store.writer.run(claim)
+    try:
+        return await runtime.store.writer.run(claim)
+    except CannotStore:
+        logger.warning("a question waits for the next command: the store is busy")
+        return None
 
 
 async def ask(interaction: discord.Interaction["WarroomClient"], answer: Answer, prompt: Prompt) -> None:

@@ -2,6 +2,10 @@
 
 import json
 
+import pytest
+
+from shared.decide import prompts
+from shared.errors import CannotStore
 from shared.store.models import (
     AuditEntry,
     Feedback,
@@ -29,6 +33,18 @@ async def test_feedback_is_stored_and_the_first_reply_offers_to_ask(stage: Stage
     assert "in a week" in told
     [feedback] = await stage.rows(Feedback)
     assert (feedback.site, feedback.source, feedback.score, feedback.category) == ("docs", "discord", 5, "praise")
+
+
+@pytest.mark.slow
+async def test_a_busy_store_after_the_feedback_does_not_say_that_it_was_lost(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def is_busy(*_: object) -> None:
+        raise CannotStore
+
+    monkeypatch.setattr(prompts, "claim_ephemeral_prompt", is_busy)  # the store became busy between two units
+    assert "Thank you" in await send(stage, "I like it.")
+    assert len(await stage.rows(Feedback)) == 1
 
 
 async def test_empty_form_is_explained(stage: Stage) -> None:
