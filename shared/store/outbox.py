@@ -5,17 +5,20 @@ lane keeps its order. A claim carries the leader's epoch; marking checks that it
 """
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import CursorResult, and_, exists, func, or_, update
+from sqlalchemy import CursorResult, Dialect, and_, exists, func, or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 from sqlmodel import col, select
 
 from shared.identifiers import message_nonce
 from shared.messages import DOUBT, Doubt, Message, NegativeFeedback, Summary
-from shared.store.dialect import insert_for
+from shared.store.dialect import insert_on
+from shared.store.event_tables import Steps, run_in_session
 from shared.store.models import OutboxMessage, OutboxState, Quote
+from shared.store.ready_statements import ReadyStatement
 from shared.store.writer import note_topic
 
 TOPIC = "outbox"
@@ -37,32 +40,87 @@ async def enqueue(
 
     `lane` defaults to the destination; messages of one lane are sent in order.
     """
-    payload = message.model_dump(mode="json")
-    statement = (
-        insert_for(session, OutboxMessage)
-        .values(
-            kind=message.kind,
-            destination=destination,
-            lane=lane or destination,
-            dedupe_key=dedupe_key,
-            site=message.site if hasattr(message, "site") else "",
-            person_id=person_id,
-            payload=payload,
-            state=OutboxState.PENDING.value,
-            created_at=now,
-            next_try_at=send_at or now,
-            attempts=0,
-        )
-        .on_conflict_do_nothing(index_elements=["dedupe_key"])
-        .returning(OutboxMessage.id)
+    steps = enqueue_steps(
+        session.get_bind().dialect,
+        message,
+        destination=destination,
+        dedupe_key=dedupe_key,
+        now=now,
+        lane=lane,
+        person_id=person_id,
+        send_at=send_at,
     )
-    row_id: int | None = (await session.execute(statement)).scalar_one_or_none()
-    if row_id is None:
-        return None
-    for feedback_id in quoted_feedback(message):
-        session.add(Quote(outbox_id=row_id, feedback_id=feedback_id))
-    note_topic(session, TOPIC)
+    row_id = await run_in_session(session, steps)
+    if row_id is not None:
+        note_topic(session, TOPIC)
     return row_id
+
+
+def enqueue_steps(
+    dialect: Dialect,
+    message: Message,
+    *,
+    destination: str,
+    dedupe_key: str,
+    now: datetime,
+    lane: str | None = None,
+    person_id: str | None = None,
+    send_at: datetime | None = None,
+) -> Steps[int | None]:
+    """The same as steps; whoever runs them tells the listeners of `TOPIC`."""
+    statements = _statements_for(dialect)
+    values = {
+        "kind": message.kind,
+        "destination": destination,
+        "lane": lane or destination,
+        "dedupe_key": dedupe_key,
+        "site": message.site if hasattr(message, "site") else "",
+        "person_id": person_id,
+        "payload": message.model_dump(mode="json"),
+        "state": OutboxState.PENDING.value,
+        "created_at": now,
+        "next_try_at": send_at or now,
+        "attempts": 0,
+    }
+    made = yield statements.insert.with_values(values)
+    if not made:
+        return None
+    row_id = int(made[0][0])
+    for feedback_id in quoted_feedback(message):
+        yield statements.quote.with_values({"outbox_id": row_id, "feedback_id": feedback_id})
+    return row_id
+
+
+@dataclass(frozen=True)
+class _Statements:
+    insert: ReadyStatement
+    quote: ReadyStatement
+
+
+NEW_MESSAGE = (
+    "kind",
+    "destination",
+    "lane",
+    "dedupe_key",
+    "site",
+    "person_id",
+    "payload",
+    "state",
+    "created_at",
+    "next_try_at",
+    "attempts",
+)
+_made: dict[str, _Statements] = {}
+
+
+def _statements_for(dialect: Dialect) -> _Statements:
+    if (found := _made.get(dialect.name)) is None:
+        insert = insert_on(dialect, OutboxMessage).on_conflict_do_nothing(index_elements=["dedupe_key"])
+        found = _made[dialect.name] = _Statements(
+            insert=ReadyStatement(insert.returning(col(OutboxMessage.id)), dialect, NEW_MESSAGE),
+            quote=ReadyStatement(insert_on(dialect, Quote), dialect, ("outbox_id", "feedback_id")),
+        )
+    return found
 
 
 def quoted_feedback(message: Message) -> list[str]:

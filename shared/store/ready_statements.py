@@ -4,7 +4,7 @@ For the few units that run beside `/track`: building a statement and finding its
 many times as long as the statement takes the database, and holds the loop up.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 from sqlalchemy import Dialect
@@ -15,10 +15,10 @@ from shared.store.event_tables import Statement
 
 
 class ReadyStatement:
-    """A statement for steps. Its values are named as the bound parameters, in an INSERT as the columns."""
+    """A statement for steps. Its values are named as the bound parameters, in an INSERT as the columns: all or some."""
 
-    def __init__(self, statement: ClauseElement, dialect: Dialect) -> None:
-        compiled = cast(SQLCompiler, statement.compile(dialect=dialect))
+    def __init__(self, statement: ClauseElement, dialect: Dialect, columns: Sequence[str] | None = None) -> None:
+        compiled = cast(SQLCompiler, statement.compile(dialect=dialect, column_keys=columns))
         self._text = compiled.string
         self._names = tuple(compiled.positiontup or ())
         self._constants = {name: value for name, value in compiled.params.items() if value is not None}

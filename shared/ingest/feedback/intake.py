@@ -17,7 +17,7 @@ from shared.errors import LimitReached, NotAllowed, NotFound
 from shared.guard.privacy import VisitorHasher
 from shared.guard.rate_limits import Limit, hit_all
 from shared.identifiers import keyed_hash, new_id
-from shared.ingest.feedback.negative_note import is_very_negative, tell_if_very_negative
+from shared.ingest.feedback.negative_note import is_very_negative, make_note, tell_if_very_negative
 from shared.ingest.feedback.new_feedback import FeedbackOutcome, FeedbackSender, NewFeedback, check_feedback
 from shared.ingest.feedback.plain import PlainFeedback, PlainStore
 from shared.ingest.feedback.preparing import Preparation, PreparedText, clean_fields
@@ -35,6 +35,7 @@ from shared.ingest.noise_filter import is_bot
 from shared.store.database import Store
 from shared.store.dialect import insert_if_new
 from shared.store.models import Feedback, Identity, Prompt
+from shared.store.outbox import TOPIC as OUTBOX_TOPIC
 from shared.store.writer import note_topic
 from shared.texts import Texts
 
@@ -125,17 +126,17 @@ class FeedbackIntake:
         return FeedbackOutcome(None, dropped=reason)
 
     async def _store_plainly(self, sent: _Sent) -> FeedbackOutcome | None:
-        """None when it is left to `_store_once`: it was sent before, or the team is told at once."""
+        """None when it was sent before, which `_store_once` looks at."""
         author = _Author(None, None if sent.sender.opted_out else sent.daily_visitor)
         keys, since = self._keys(sent, author, None)
         plain = PlainFeedback(_row_values(sent, author, None, keys[0]), keys, since, self._limits(sent, author))
         if is_very_negative(plain.row, self.settings.war_room.negative_compound):
-            return None
+            plain.note = make_note(plain.row)
         wait = await self.store.writer.run_steps(lambda: self._plain.steps(plain, sent.now))
         if wait is None:
             return None
         self._refuse_after(wait, sent, author)
-        self.store.writer.tell(frozenset({TOPIC}))
+        self.store.writer.tell(frozenset({TOPIC} if plain.note is None else {TOPIC, OUTBOX_TOPIC}))
         return FeedbackOutcome(plain.row.id)
 
     def _keys(self, sent: _Sent, author: _Author, prompt: Prompt | None) -> tuple[list[str], datetime | None]:

@@ -22,8 +22,18 @@ async def tell_if_very_negative(
     session: AsyncSession, row: Feedback, compound_limit: float, now: datetime, *, words_came_later: bool = False
 ) -> None:
     """Once per feedback, and once more when its words came after its score."""
-    if not is_very_negative(row, compound_limit):
-        return
+    if is_very_negative(row, compound_limit):
+        key = f"negative-words:{row.id}" if words_came_later else note_key(row)
+        await enqueue(session, make_note(row), destination=WAR_ROOM, dedupe_key=key, now=now)
+
+
+def note_key(row: Feedback) -> str:
+    """Under which key the note about a feedback is told once."""
+    return f"negative:{row.id}"
+
+
+def make_note(row: Feedback) -> NegativeFeedback:
+    """What the team reads."""
     quote = QuotedFeedback(
         feedback_id=row.id,
         text=row.text or "",
@@ -34,7 +44,7 @@ async def tell_if_very_negative(
         source=row.source,
         page=row.page,
     )
-    note = NegativeFeedback(
+    return NegativeFeedback(
         site=row.site,
         quote=quote,
         category=row.category,
@@ -42,5 +52,3 @@ async def tell_if_very_negative(
         words=[(str(word), float(value)) for word, value in row.sentiment_words if value < 0],
         can_reply=bool(row.reply_to),
     )
-    dedupe_key = f"negative{'-words' if words_came_later else ''}:{row.id}"
-    await enqueue(session, note, destination=WAR_ROOM, dedupe_key=dedupe_key, now=now)

@@ -1,6 +1,6 @@
-"""Stores what a stranger says, once, with its limits and counters: ready-made steps that join a batch of events.
+"""Stores what a stranger says, once, with its limits, counters and note: ready-made steps that join a batch of events.
 
-Most feedback on pages is of this kind: no known person, no prompt and no note moves with it. As a unit in a session it
+Most feedback on pages is of this kind: no known person and no prompt moves with it. As a unit in a session it
 would hold up every reader's events for some milliseconds, nearly all of them spent on building statements.
 """
 
@@ -14,9 +14,12 @@ from sqlmodel import col, select
 
 from shared.derive.rollups import Tally, tally_feedback
 from shared.guard.rate_limits import Limit, hit_steps
+from shared.ingest.feedback.negative_note import note_key
+from shared.messages import WAR_ROOM, NegativeFeedback
 from shared.store.dialect import insert_on
 from shared.store.event_tables import Steps, tables_for
 from shared.store.models import Feedback
+from shared.store.outbox import enqueue_steps
 from shared.store.ready_statements import ReadyStatement
 
 DEFAULTS = {name: field.get_default(call_default_factory=True) for name, field in Feedback.model_fields.items()}
@@ -35,6 +38,7 @@ class PlainFeedback:
         self.keys = keys  # the first is the row's; something under another one is the same thing
         self.since = since  # how far back that counts
         self.limits = limits
+        self.note: NegativeFeedback | None = None  # for the team, at once
 
 
 class PlainStore:
@@ -73,4 +77,7 @@ class PlainStore:
         tally = Tally(row.site)
         tally_feedback(tally, row)
         yield from tally.move(self._tables)
+        if sent.note is not None:
+            key = note_key(row)
+            yield from enqueue_steps(self._dialect, sent.note, destination=WAR_ROOM, dedupe_key=key, now=now)
         return 0

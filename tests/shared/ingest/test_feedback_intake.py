@@ -12,7 +12,8 @@ from shared.guard.principals import Principal
 from shared.guard.privacy import address_bucket
 from shared.ingest.feedback import TOPIC
 from shared.messages import NegativeFeedback, parse_message
-from shared.store.models import Feedback, Person, RateWindow
+from shared.store.models import Feedback, Person, Quote, RateWindow
+from shared.store.outbox import TOPIC as OUTBOX_TOPIC
 from shared.texts import Texts
 from tests.shared.decide.people import KEY
 from tests.shared.ingest.intake import Desk
@@ -254,7 +255,11 @@ async def test_listeners_hear_of_feedback_once(desk: Desk, person: str | None) -
     desk.store.writer.listen(heard.append)
     await desk.send("good", id="abcdefgh", person=person)
     await desk.send("good", id="abcdefgh", person=person)
-    assert [topics for topics in heard if topics] == [frozenset({TOPIC})]
+    await desk.send(AWFUL, id="ijklmnop", person=person)
+    await desk.send(AWFUL, id="ijklmnop", person=person)
+    assert [topics for topics in heard if topics] == [frozenset({TOPIC}), frozenset({TOPIC, OUTBOX_TOPIC})]
+    assert len(await desk.notes()) == 1
+    assert len(await desk.rows(Quote)) == 1
 
 
 @pytest.mark.parametrize(
