@@ -8,7 +8,7 @@ from playwright.async_api import Route, expect
 from tests.browser.conftest import PageFactory, problems_of
 from tests.browser.newcomer_scene import DESK, PHONE
 from tests.browser.recording_site import POLICY, PROMPT, WEB, RecordingSite
-from tests.browser.widget_scene import AGREE, VOTE, fetched_by, open_question, question_page, site
+from tests.browser.widget_scene import AGREE, VOTE, fetched_by, open_question, question_page, site, told_of
 
 __all__ = ["site"]
 pytestmark = [
@@ -34,6 +34,7 @@ async def test_plain_visit_never_asks_for_the_widget(browser_page_factory: PageF
     await page.goto(site.address + "/page")
     await page.get_by_role("button", name="Yes").click()
     await expect(page.locator(".warroom-reason")).to_be_visible()
+    await told_of(page, paths, "/widget.js")
     assert [path for path in paths if "widget" in path] == ["/widget.js"]
 
 
@@ -49,6 +50,7 @@ async def test_readers_who_did_not_agree_never_fetch_it(browser_page_factory: Pa
     paths.clear()
     await page.reload()
     await page.wait_for_function("window.warroomWidget")
+    await told_of(page, paths, "/widget.js")
     assert [path for path in paths if "widget" in path] == ["/widget.js"]
 
 

@@ -13,7 +13,7 @@ from playwright.async_api import Page, Route, expect
 from tests.browser.conftest import PageFactory, problems_of
 from tests.browser.newcomer_scene import DESK, PHONE
 from tests.browser.recording_site import PROMPT, RecordingSite
-from tests.browser.widget_scene import AGREE, fetched_by, open_question, question_page, site, walk
+from tests.browser.widget_scene import AGREE, fetched_by, open_question, question_page, site, told_of, walk
 
 __all__ = ["site"]
 pytestmark = [
@@ -240,7 +240,7 @@ async def test_a_question_that_was_answered_elsewhere_is_closed_on_the_way_back(
     await page.locator(".warroom-prompt").get_by_role("button", name="Send").click()
     await expect(page.locator(".warroom-thanks")).to_be_visible()
     await page.go_back(wait_until="commit")
-    assert await page.evaluate("window.isTheSame")  # out of the back/forward cache
+    await page.wait_for_function("window.isTheSame")  # out of the back/forward cache
     await expect(page.locator(".warroom-prompt")).to_have_count(0)
     assert (len(site.feedback), site.dismissals) == (1, [])
 
@@ -322,5 +322,6 @@ async def test_visit_without_a_question_asks_the_server_once_and_shows_nothing(
     await page.goto(site.address + "/page")
     await page.evaluate(AGREE)
     await site.wait_until(lambda: bool(site.questions))
+    await told_of(page, paths, "/prompts/next")
     await expect(page.locator(".warroom-prompt")).to_have_count(0)
     assert (paths.count("/prompts/next"), paths.count("/widget.js"), paths.count("/widget.css")) == (1, 1, 0)

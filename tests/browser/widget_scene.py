@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -48,6 +49,13 @@ def fetched_by(page: Page) -> list[str]:
     return found
 
 
+async def told_of(page: Page, fetched: list[str], path: str) -> None:
+    """Waits until the browser has told of such a request, which it does some time after the site has it."""
+    async with asyncio.timeout(30):
+        while path not in fetched:
+            await page.wait_for_timeout(50)
+
+
 async def open_question(page: Page, site: RecordingSite, prompt: dict[str, Any] | None = None) -> None:
     """A page with a link and a field, a reader who agreed, and the question open; the focus is on the link."""
     site.prompt = prompt or PROMPT
@@ -62,9 +70,11 @@ async def open_question(page: Page, site: RecordingSite, prompt: dict[str, Any] 
 
 
 async def vote_no(page: Page, site: RecordingSite, path: str = "/demo") -> None:
+    before = len(site.feedback)
     await page.goto(site.address + path)
     await page.get_by_role("button", name="No", exact=True).last.click()
-    await expect(page.locator(".warroom-reason")).to_be_visible()
+    await expect(page.locator(".warroom-reason")).to_be_visible()  # which does not wait for the site
+    await site.wait_until(lambda: len(site.feedback) > before)
 
 
 async def walk(page: Page, steps: int, key: str = "Tab") -> list[str]:
