@@ -65,7 +65,7 @@ def _refuse_for_ever(facts: PromptFacts, rules: PromptSettings, now: datetime) -
         return Verdict("never", "opted_out")
     if facts.way == "web" and facts.dismissals >= rules.dismissals:
         return Verdict("never", "dismissed")
-    if facts.way == "web" and not _first_seen_lately(facts, rules):
+    if facts.way == "web" and facts.reason != BY_REQUEST and not _first_seen_lately(facts, rules):
         return Verdict("never", "first_seen_long_ago")
     return None
 

@@ -120,6 +120,12 @@ def test_opting_in_and_a_servers_request_waive_the_usage_rules(reason: str) -> N
     assert verdict(way="discord_dm", reason=reason, opted_in=True, **nobody) == ("ask", "due")
 
 
+def test_a_servers_request_asks_on_the_page_however_long_ago_the_first_visit_was() -> None:
+    long_known = {"first_usage_day": TODAY - days(400), "way": "web"}
+    assert verdict(reason="api", **long_known) == ("ask", "due")
+    assert verdict(reason="usage", **long_known) == ("never", "first_seen_long_ago")
+
+
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
