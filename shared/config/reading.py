@@ -1,7 +1,7 @@
 """Settings: from config.toml, config.local.toml, the environment and secret files, checked at once.
 
 config.toml holds every default, so the types have none. Precedence, strongest first:
-PORT / DATABASE_URL / WARROOM_DATA_DIR, WARROOM_<SECTION>__<KEY>, config.local.toml, config.toml.
+PORT / DATABASE_URL / WARROOM_DATA_DIR, WARROOM_<SECTION>__<KEY> and WARROOM_<LIST>, config.local.toml, config.toml.
 Secrets come from the environment (WARROOM_<NAME>) or from files in WARROOM_SECRETS_DIR only.
 """
 
@@ -31,6 +31,7 @@ SECRET_NAMES = (
     "secret_key",
 )
 Check = Callable[[Settings], list[str]]  # mistakes, each in a sentence
+LISTS = ("sites", "alerts", "events")  # of tables; each comes whole, as JSON
 DATABASE_URL_FILE = "database_url"  # a setting that may carry a password, so it may be a secret file too
 
 
@@ -156,6 +157,9 @@ def _merge(base: dict[str, Any], stronger: Mapping[str, Any]) -> dict[str, Any]:
 
 def _from_environment(environment: Mapping[str, str], known: Mapping[str, Any], problems: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {}
+    for name in LISTS:
+        if raw := environment.get(f"WARROOM_{name.upper()}"):
+            found[name] = _parse_value(raw, [])
     for name, raw in environment.items():
         if not name.startswith("WARROOM_") or "__" not in name:
             continue

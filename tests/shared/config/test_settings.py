@@ -38,6 +38,15 @@ def test_lists_in_the_environment_are_json(tmp_path: Path) -> None:
     assert [str(network) for network in settings.server.proxy_networks] == ["10.0.0.0/8"]
 
 
+def test_sites_and_rules_may_come_from_the_environment_as_whole_lists(tmp_path: Path) -> None:
+    sites = '[{"key": "docs", "name": "Docs", "hosts": ["docs.example.com"]}]'
+    communities = '[{"guild": 5, "site": "docs"}]'
+    settings = read(tmp_path, WARROOM_SITES=sites, WARROOM_ALERTS="[]", WARROOM_DISCORD__COMMUNITIES=communities)
+    assert [site.key for site in settings.sites] == ["docs"]
+    assert (settings.alerts, settings.discord.communities[0].site) == ([], "docs")
+    assert "sites" in mistakes(tmp_path, WARROOM_SITES="docs")
+
+
 def test_port_of_the_platform_means_all_addresses(tmp_path: Path) -> None:
     settings = read(tmp_path, "[server]\npublic_url = 'https://w.example'\n", PORT="5000")
     assert (settings.server.host, settings.server.port) == ("0.0.0.0", 5000)
