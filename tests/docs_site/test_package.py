@@ -104,3 +104,9 @@ def test_a_plain_astro_site_below_a_path_gets_the_tag_and_its_policy_knows_the_i
     assert page.count('data-warroom-experiment="lead"') == 2
     assert 'data-warroom-sequence="tour" data-warroom-step="1" data-warroom-steps="2"' in page
     assert 'action="https://feedback.example.com/feedback"' in page
+
+
+def test_a_page_that_writes_no_head_gets_the_tag_all_the_same() -> None:
+    page = (build_site("plain") / "bare" / "index.html").read_text("utf-8")
+    assert page.count("data-site=") == 1, page
+    assert page.index("http-equiv") < page.index("data-site=") < page.index("<h1>")

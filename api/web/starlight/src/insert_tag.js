@@ -1,7 +1,14 @@
 // Middleware: writes the tag at the end of each HTML page's head, while the page streams by.
 import { head } from 'virtual:warroom';
 
-const END_OF_HEAD = '</head>';
+const END_OF_HEAD = /<\/head\s*>/i;
+const DOCUMENT = /^\s*<!doctype/i; // Astro writes it, but not before fragments
+// What browsers put into the head of a page that writes none.
+const ATTRIBUTES = `(?:"[^"]*"|'[^']*'|[^'">])*`;
+const HEAD_CONTENT = new RegExp(
+  `^(?:\\s+|<!--[^]*?-->|<(?:!doctype|html|head|meta|link|base)\\b${ATTRIBUTES}>|<(title|style|script|noscript|template)\\b[^]*?</\\1\\s*>)*`,
+  'i',
+);
 
 export const onRequest = async (_context, next) => {
   const response = await next();
@@ -18,14 +25,19 @@ function inserting() {
     transform(chunk, controller) {
       if (held === null) return controller.enqueue(chunk);
       held += chunk;
-      const end = held.indexOf(END_OF_HEAD);
+      const end = held.search(END_OF_HEAD);
       if (end < 0) return undefined;
       controller.enqueue(held.slice(0, end) + head + held.slice(end));
       held = null;
       return undefined;
     },
     flush(controller) {
-      if (held) controller.enqueue(held);
+      if (held) controller.enqueue(DOCUMENT.test(held) ? withTag(held) : held);
     },
   });
+}
+
+function withTag(page) {
+  const [content] = HEAD_CONTENT.exec(page);
+  return content + head + page.slice(content.length);
 }
