@@ -13,7 +13,7 @@ import msgspec
 import pytest
 from pydantic import BaseModel
 
-from shared.config import PROJECT_DIR, SECRET_NAMES, Settings, load_settings
+from shared.config import LISTS, PROJECT_DIR, SECRET_NAMES, Settings, load_settings
 from tests import reference_pages
 from tests.reference_pages import FOLDER, PAGES, page, read_settings
 
@@ -40,7 +40,7 @@ VARIABLES = {
     "WARROOM_EACH_KIND",
     "WARROOM_ADDRESSES",
     "WARROOM_KEY",  # the reader's own, in an example
-    *(f"WARROOM_{name.upper()}" for name in SECRET_NAMES),
+    *(f"WARROOM_{name.upper()}" for name in (*SECRET_NAMES, *LISTS)),
 }
 LINK = re.compile(r"!?\[[^\]]*\]\((?P<target>[^)\s]+)\)")
 INLINE = re.compile(r"`([^`\n]+)`")

@@ -3,7 +3,7 @@
 from shared.config.event_settings import EventPropertySettings, EventSettings
 from shared.config.field_types import Section, is_loopback_host
 from shared.config.privacy_settings import PrivacySettings, RetentionSettings
-from shared.config.reading import PROJECT_DIR, SECRET_NAMES, load_settings
+from shared.config.reading import LISTS, PROJECT_DIR, SECRET_NAMES, load_settings
 from shared.config.script_settings import ScriptSettings
 from shared.config.sections import (
     DEMO_SITE,
@@ -29,6 +29,7 @@ from shared.config.sections import (
 
 __all__ = [
     "DEMO_SITE",
+    "LISTS",
     "PROJECT_DIR",
     "ROLES",
     "SECRET_NAMES",
