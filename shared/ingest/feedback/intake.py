@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from math import ceil
 from typing import Any
 
@@ -96,7 +97,11 @@ class FeedbackIntake:
         self._meter = meter
         self._key = key
         self._preparation = Preparation()
-        self._plain = PlainStore(store.writing_engine.dialect)
+
+    @cached_property
+    def _plain(self) -> PlainStore:
+        """Made with the first feedback: building its statements would only lengthen the start."""
+        return PlainStore(self.store.writing_engine.dialect)
 
     async def take(self, new: NewFeedback, sender: FeedbackSender) -> FeedbackOutcome:
         """Stored when it returns; raises `InvalidInput`, `LimitReached`, `NotAllowed` or `CannotStore`."""
