@@ -36,6 +36,7 @@ class RetentionSettings(Section):
     due_report_days: Days
     spend_days: Days
     batch_rows: Annotated[int, Field(ge=1, le=5000)]
+    batch_pauses: Annotated[float, Field(ge=0, le=100)]
 
     @model_validator(mode="after")
     def _check(self) -> Self:

@@ -53,6 +53,7 @@ RULES = {
     "page_view_days": WINDOW_DAYS,
     "visitor_day_days": WINDOW_DAYS,
     "batch_rows": 7,
+    "batch_pauses": 0.0,
 }
 # Imported once by the process that is forked, which has no threads.
 _context = multiprocessing.get_context("forkserver")

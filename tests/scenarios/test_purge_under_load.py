@@ -23,7 +23,7 @@ from tests.scenarios.warroom_process import WarroomProcess, running_warroom
 
 LAYER_DAYS = (25, 20, 15)  # how old rows are at first
 RETENTION_DAYS = 30
-ROWS = int(os.environ.get("WARROOM_PURGED_ROWS", "30000"))  # of all layers; a release takes 600,000 and a quiet machine
+ROWS = int(os.environ.get("WARROOM_PURGED_ROWS", "6000"))  # of all layers; a release takes 60,000 and a quiet machine
 IS_LONG = "WARROOM_PURGED_ROWS" in os.environ
 SENDERS = 8
 LONGEST_SECONDS = 3.0  # fifteen times what one unit may take: two tests share the machine
