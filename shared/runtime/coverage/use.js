@@ -108,7 +108,7 @@ async ({ most, patience, only, wanted, ambient }) => {
   const showStep = async (element) => {
     const { warroomSequence: sequence = "", warroomStep: step } = element.dataset;
     const isIts = (event) => event.name === "sequence_step" && String(event.step) === step && (event.sequence || "") === sequence;
-    const until = performance.now() + patience.most;
+    const until = performance.now() + patience.step;
     element.scrollIntoView({ block: "center", behavior: "instant" });
     while (performance.now() < until) {
       await pause(50);

@@ -21,7 +21,7 @@ MOST_PAGES = 100
 MOST_ELEMENTS = 1000  # of one page, unless --elements says otherwise
 MOST_VISITS = 8  # of one page: each way to send a form needs one of its own
 # How long a declared event may take, by what the element is for; an answer waits for the widget to be fetched.
-PATIENCE_MS = {"most": 5_000, "feedback": 5_000, "done": 5_000, "form": 1_000, "copy": 300, "least": 300}
+PATIENCE_MS = {"step": 10_000, "feedback": 15_000, "done": 10_000, "form": 1_000, "least": 300}
 PAGE_MS = 30_000
 HERE = Path(__file__).parent
 Progress = Callable[[int, int, str], None]  # pages done, pages known, the next path
