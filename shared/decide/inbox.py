@@ -5,14 +5,14 @@ Dashboard and bot call the same functions inside their units; every act is in th
 
 from datetime import datetime
 
-from sqlalchemy import update
+from sqlalchemy import or_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col, select
 
 from shared.errors import Conflict, FieldProblem, InvalidInput, NotFound
 from shared.guard import audit
 from shared.messages import DirectReply
-from shared.store.models import Feedback, FeedbackStatus, Identity, Platform
+from shared.store.models import Feedback, FeedbackStatus, Identity, Person, Platform
 from shared.store.outbox import enqueue
 from shared.store.writer import note_topic
 
@@ -44,14 +44,23 @@ async def set_status(session: AsyncSession, feedback_id: str, status: str, actor
 
 
 async def open_conversation(session: AsyncSession, feedback: Feedback) -> Identity | None:
-    """An identity of the author with a conversation that is open already: nobody new is written to."""
+    """An identity of the author with a conversation that is open already: nobody new is written to.
+
+    On X a STOP closes it for the team, too.
+    """
     if feedback.person_id is None:
         return None
-    query = select(Identity).where(
-        Identity.person_id == feedback.person_id,
-        col(Identity.dm_channel_id).is_not(None),
-        col(Identity.dm_unreachable_at).is_(None),
-        col(Identity.platform).in_(list(DIRECT_DESTINATIONS)),
+    person = col(Person.id) == col(Identity.person_id)
+    query = (
+        select(Identity)
+        .join(Person, person)
+        .where(
+            or_(col(Identity.platform) != Platform.X.value, col(Person.opted_out_at).is_(None)),
+            Identity.person_id == feedback.person_id,
+            col(Identity.dm_channel_id).is_not(None),
+            col(Identity.dm_unreachable_at).is_(None),
+            col(Identity.platform).in_(list(DIRECT_DESTINATIONS)),
+        )
     )
     return (await session.execute(query.order_by(col(Identity.created_at)))).scalars().first()
 

@@ -8,6 +8,8 @@ import pytest
 
 from bot.x_inbox import normalise, read_score
 from shared.clock import ManualClock
+from shared.decide.inbox import reply
+from shared.errors import Conflict
 from shared.messages import DirectReply, PromptDirect
 from shared.store.models import Feedback, Identity, OutboxMessage, Person, Prompt
 from shared.store.outbox import enqueue
@@ -173,15 +175,28 @@ async def test_the_team_answers_into_an_open_conversation(stage: XStage) -> None
     stage.server.dm(stage.ada, "how do I install it?")
     await stage.turn()
     (identity,) = await stage.rows(Identity)
-    reply = DirectReply(identity_id=identity.id, text="With pip.")
+    answer = DirectReply(identity_id=identity.id, text="With pip.")
     await stage.runtime.store.writer.run(
-        lambda session: enqueue(session, reply, destination="x_dm", dedupe_key="team", now=stage.clock.now())
+        lambda session: enqueue(session, answer, destination="x_dm", dedupe_key="team", now=stage.clock.now())
     )
     stage.server.fail_next("POST", "/2/dm_conversations/*", drop="after")
     await stage.turn()
     await stage.turn()
     (text,) = texts_to(stage, stage.ada)
     assert text.startswith("With pip.\nHow we treat your data:")
+
+
+@pytest.mark.slow
+async def test_after_a_stop_the_team_is_told_that_nobody_can_be_answered(stage: XStage) -> None:
+    stage.server.dm(stage.ada, "how do I install it?")
+    await stage.turn()
+    (feedback,) = await stage.rows(Feedback)
+    stage.server.dm(stage.ada, "STOP")
+    await stage.turn()
+    with pytest.raises(Conflict, match="cannot be reached"):
+        await stage.runtime.store.writer.run(
+            lambda session: reply(session, feedback.id, "With pip.", "member:bea", stage.clock.now(), "once")
+        )
 
 
 async def test_a_question_that_may_have_arrived_is_never_sent_again(stage: XStage) -> None:
