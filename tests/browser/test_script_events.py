@@ -74,6 +74,17 @@ async def test_click_has_a_place_and_an_element_that_stays(
     assert "marked" not in site.named("click")[0]
 
 
+async def test_field_called_id_does_not_hide_the_id_of_its_form(
+    browser_page_factory: PageFactory, site: RecordingSite
+) -> None:
+    site.pages["/page"] = make_page('<form id="signup"><input type="hidden" name="id"><p>Words</p></form>')
+    page = await browser_page_factory()
+    await visit(page, site, "/page")
+    await page.click("form p")
+    await leave_and_hear(page, site)
+    assert [click["element"] for click in props_of(site, "click")] == ["#signup>p"]
+
+
 async def test_click_that_a_router_follows_at_once_belongs_to_the_page_it_left(
     browser_page_factory: PageFactory, site: RecordingSite
 ) -> None:

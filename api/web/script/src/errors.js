@@ -8,8 +8,7 @@ export const noticeError = ({ message, reason, filename, lineno }) => {
   if (message) {
     message = (message + "").slice(0, 200);
     const known = errors.find((error) => error.message == message) || errors[4];
-    if (known) known.count++;
-    else errors.push({ message, source: filename?.split(/[?#]/)[0], line: lineno, count: 1 });
+    known ? known.count++ : errors.push({ count: 1, line: lineno, message, source: filename?.split(/[?#]/)[0] });
   }
 };
 

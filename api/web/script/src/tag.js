@@ -8,5 +8,5 @@ export const options = script.dataset;
 export const calls = [...self.warroom?.q || []];
 
 // Without a host it is a page from a reader's disk, whose path is nobody's business.
-export const isSilent = () => (FULL && !location.host) || (navigator.webdriver && options.allowAutomation == null)
-  || navigator.doNotTrack > 0 || navigator.globalPrivacyControl;
+export const mayTell = () => (!FULL || location.host) && !((navigator.webdriver && options.allowAutomation == null)
+  || navigator.doNotTrack > 0 || navigator.globalPrivacyControl);

@@ -2,7 +2,7 @@
 // and when that is sent: the first beacon five seconds after the load or at the first sign of life, a later one ten
 // seconds after something happened, and one at hiding. Nothing is sent again.
 import { noticeClick } from "./clicks.js";
-import { look } from "./elements.js";
+import { look, unsettle } from "./elements.js";
 import { reportErrors } from "./errors.js";
 import { guard } from "./listening.js";
 import { doc, options, script } from "./tag.js";
@@ -11,6 +11,7 @@ import { reportVitals, startVitals } from "./vitals.js";
 const FIRST_SEND_MS = 5e3;
 const NEXT_SEND_MS = 1e4;
 const IDLE_MS = 3e4; // without a sign of life, time stops counting after this
+const SETTLE_MS = 250; // after this a router has shown the next page
 const LEAST_MS = 100; // leaving is announced twice, some milliseconds apart
 const EVENTS_PER_VIEW = FULL ? 200 : 100; // a page gone wild is cut off here; the collector takes 100 at once
 const CHARACTERS_PER_BEACON = 4e3; // one more event of at most 17,000 fits below the 64 KiB of browsers, at 3 bytes each
@@ -27,10 +28,10 @@ const endpoint = options.track || new URL("track", script.src);
 const queue = [];
 
 // Takes the fields for its own: they are the event from here on. What is told while leaving (`isEnd`) happens when it
-// arrives.
+// arrives, and is never one too many.
 export const record = (name, fields, isEnd) => {
   if (FULL && JSON.stringify([queue, fields]).length > CHARACTERS_PER_BEACON) flush(); // what is no JSON ends here
-  if (count < EVENTS_PER_VIEW) {
+  if (count < EVENTS_PER_VIEW || (FULL && isEnd)) {
     fields.name = name;
     queue.push(fields);
     if (FULL) fields.id = view + count++; // here or below, as it packs better
@@ -59,7 +60,7 @@ const flush = guard(() => {
 // What is left to say of a view: once, when it is left.
 const report = () => {
   if (engaged > LEAST_MS) {
-    record("engagement", { scroll_percent: 100 * depth + 0.5 | 0, engaged_ms: engaged | 0, ...(FULL && unsent && { props: { unsent } }) });
+    record("engagement", { scroll_percent: 100 * depth + 0.5 | 0, engaged_ms: engaged | 0, ...(FULL && { props: unsent && { unsent } }) }, ...(FULL ? [1] : []));
   }
   engaged = 0;
   if (FULL) {
@@ -72,7 +73,8 @@ const report = () => {
 // What happens from here on belongs to the next view, which opens later, and in this way.
 export const leaveFor = (kind) => {
   report();
-  view = FULL ? Math.random().toString(36) : Math.random() + "";
+  view = Math.random() + "";
+  if (FULL) unsettle();
   page = depth = count = 0;
   opening = { props: { kind } };
 };
@@ -84,7 +86,7 @@ export const follow = guard((event) => {
   const now = performance.now();
   if (last) engaged += Math.min(now - last, IDLE_MS);
   last = doc.hidden ? 0 : now;
-  if (FULL ? /click/.test(event.type) : event.type == "click") noticeClick(event); // a router may have gone on already
+  if (FULL ? event.type < "cm" : event.type == "click") noticeClick(event); // a router may have gone on already
   if (event.type == "pagehide") leaveFor("back_forward_cache"); // if the page ever comes back
   else if (!last) report();
   else {
@@ -92,7 +94,8 @@ export const follow = guard((event) => {
       if (page) leaveFor("navigate");
       page = location.pathname;
       if (FULL) startVitals();
-      look();
+      if (FULL) setTimeout(guard(look), SETTLE_MS, 1);
+      else look();
       record("page_view", opening);
     }
     if (doc.readyState < "i") { // "complete": nothing is sent before

@@ -31,19 +31,19 @@ const watchVitals = () => {
     event: noticeInteraction,
   };
   PerformanceObserver.supportedEntryTypes.map((type) => actions[type]
-    && new PerformanceObserver(guard((list) => list.getEntries().map(actions[type]))).observe({ type, buffered: true, durationThreshold: 40 }));
+    && new PerformanceObserver(guard((list) => list.getEntries().map(actions[type]))).observe({ type, buffered: 1, durationThreshold: 40 }));
 };
 
 export const startVitals = () => {
   viewStart = vitals ? last : setTimeout(guard(watchVitals)); // a small number: nothing was before the first view
-  vitals = window.LayoutShift ? { CLS: [0] } : {};
+  vitals = { CLS: window.LayoutShift && [0] };
   presses = {};
   pressesBefore = performance.interactionCount;
   lastShift = 0;
-  if (opening.props.kind[0] == "b") requestAnimationFrame((now) => (vitals.LCP = [now - viewStart]));
+  if (opening.props.kind < "c") requestAnimationFrame((now) => (vitals.LCP = [now - viewStart]));
 };
 
-const noticeInteraction = ({ interactionId, startTime, duration, target }) => {
+const noticeInteraction = ({ startTime, duration, target, interactionId }) => {
   if (interactionId && !(startTime < viewStart || duration < presses[interactionId]?.[0])) presses[interactionId] = [duration, target];
 };
 
@@ -61,13 +61,13 @@ const noticeShift = ({ hadRecentInput, startTime, value, sources }) => {
 };
 
 export const reportVitals = () => {
-  if (vitals) vitals.INP = Object.values(presses).sort((one, other) => other[0] - one[0])
-    .slice(0, (performance.interactionCount - pressesBefore | 0) / 50 + 1).pop();
-  for (const metric in vitals) {
-    const found = vitals[metric] || [];
-    const [value, element, isTold] = found;
-    if (!isTold && value != null) record("web_vital", { props: { metric, element: element && selectorOf(element), value: +Math.max(0, value).toPrecision(4) } }, 1);
-    found[2] = 1;
+  if (vitals) {
+    vitals.INP = Object.values(presses).sort((one, other) => other[0] - one[0])
+      .slice(0, (performance.interactionCount - pressesBefore | 0) / 50 + 1).pop();
+    Object.keys(vitals).map((metric) => {
+      const found = vitals[metric];
+      if (found && !found[2]) record("web_vital", { props: { metric, element: found[1] && selectorOf(found[1]), value: +Math.max(0, found[0]).toPrecision(4) } }, found[2] = 1);
+    });
     hasPaint = 0; // what is painted after a change of the tab was waiting for its reader
   }
 };

@@ -3,7 +3,7 @@
 import "./tag.js";
 import { guard } from "./listening.js";
 import "./elements.js";
-import { calls, doc, isSilent } from "./tag.js";
+import { calls, doc, mayTell } from "./tag.js";
 
 import { api, follow, leaveFor, opening, record } from "./views.js";
 import { noticeError } from "./errors.js";
@@ -12,7 +12,7 @@ api.q = api;
 api.record = record;
 
 // Before `load` nothing is sent: there are listeners, observers and a view in memory.
-if (!isSilent()) {
+if (mayTell()) {
   leaveFor(doc.prerendering ? "prerender" : "load");
   const host = doc.referrer.split("/")[2];
   if (host != location.host) opening.referrer = host;
