@@ -3,6 +3,7 @@
 No form is ever stored by the library, so this listener is the only one who answers them.
 """
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, get_args
 
 import discord
@@ -16,7 +17,7 @@ from bot.prompt_answers import SCALE, add_words, direct_channel_id, discord_send
 from bot.replies import Answer, Late, answering
 from bot.views.opt_in_button import opt_in_view
 from bot.views.words_modal import CATEGORY_FIELD, SCORE_FIELD, TEXT_FIELD, Submission, read_submission
-from shared.errors import InvalidInput
+from shared.errors import CannotStore, InvalidInput
 from shared.ingest.feedback import NewFeedback
 from shared.ingest.feedback.new_feedback import Category
 from shared.ingest.identities import find_identity
@@ -81,7 +82,8 @@ class FormsCog(commands.Cog):
         sender = discord_sender(interaction.user.id, key, answer.language, guild_id, direct_id)
         await runtime.feedback.take(new, sender)
         if direct_id is not None:
-            await remember_conversation(runtime, interaction.user.id, direct_id)
+            with suppress(CannotStore):  # the feedback is stored; the next one in this conversation tells the same
+                await remember_conversation(runtime, interaction.user.id, direct_id)
         question = await claim_question(interaction, answer)
         if question is None and await self._may_offer(interaction.user.id):
             view = opt_in_view(self.client.runtime.texts, answer.language)

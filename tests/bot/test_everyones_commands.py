@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from bot.cogs import forms
 from shared.decide import prompts
 from shared.errors import CannotStore
 from shared.store.models import (
@@ -43,8 +44,12 @@ async def test_a_busy_store_after_the_feedback_does_not_say_that_it_was_lost(
         raise CannotStore
 
     monkeypatch.setattr(prompts, "claim_ephemeral_prompt", is_busy)  # the store became busy between two units
+    monkeypatch.setattr(forms, "remember_conversation", is_busy)
     assert "Thank you" in await send(stage, "I like it.")
-    assert len(await stage.rows(Feedback)) == 1
+    form = await stage.server.slash(stage.mia, "feedback send")
+    outcome = await stage.submit(stage.mia, form, {"text": "From our private chat."})
+    assert "Thank you" in outcome.content
+    assert len(await stage.rows(Feedback)) == 2
 
 
 async def test_empty_form_is_explained(stage: Stage) -> None:
