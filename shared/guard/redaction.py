@@ -38,41 +38,47 @@ class Redacted:
 def redact(text: str) -> Redacted:
     """Repeats until nothing is found, so that redacting twice changes nothing."""
     counts: dict[str, int] = {}
+    readable, positions = _read_plainly(text)
     for _ in range(MAX_PASSES):
         before = text
         for kind, find in _FINDERS:
-            text, found = _replace(text, find, MARKERS[kind])
-            if found:
-                counts[kind] = counts.get(kind, 0) + found
+            if spans := list(find(readable)):
+                text = _replace(text, spans, positions, MARKERS[kind])
+                readable, positions = _read_plainly(text)
+                counts[kind] = counts.get(kind, 0) + len(spans)
         if text == before:
             break
     return Redacted(text, MappingProxyType(counts))
 
 
-def _replace(text: str, find: Callable[[str], Iterator[Span]], marker: str) -> tuple[str, int]:
-    readable, positions = _read_plainly(text)
+def _replace(text: str, spans: list[Span], positions: list[int] | None, marker: str) -> str:
     parts: list[str] = []
-    done = found = 0
-    for start, end in find(readable):
+    done = 0
+    for start, end in spans:
         first, last = (start, end) if positions is None else (positions[start], positions[end - 1] + 1)
         parts += (text[done:first], marker)
         done = last
-        found += 1
-    return ("".join(parts) + text[done:] if found else text), found
+    return "".join(parts) + text[done:]
 
 
 def _read_plainly(text: str) -> tuple[str, list[int] | None]:
-    """The text as a reader sees it (full-width and foreign digits, invisible characters), and where each came from."""
+    """The text as a reader sees it (full-width and foreign digits, invisible characters), and where each came from.
+
+    None: nothing is invisible, so each is where it came from.
+    """
     if text.isascii():
         return text, None
-    plain: list[str] = []
+    seen = {character: _as_seen(character) for character in set(text) if character >= "\x80"}
+    if all(seen.values()):
+        changed = {ord(character): plain for character, plain in seen.items() if character != plain}
+        return text.translate(changed) if changed else text, None
+    plain_characters: list[str] = []
     positions: list[int] = []
     for position, character in enumerate(text):
-        seen = character if character < "\x80" else _as_seen(character)
-        if seen:
-            plain.append(seen)
+        if plain := seen.get(character, character):
+            plain_characters.append(plain)
             positions.append(position)
-    return "".join(plain), positions
+    return "".join(plain_characters), positions
 
 
 @functools.lru_cache(maxsize=4_096)
