@@ -41,13 +41,15 @@ class HotHandler(QuietHandler):
         self._route = route
         self._is_ordinary = False
         self._peer = ""
-        self._answering: asyncio.Task[None] | None = None
+        self._is_answering = False
+        self._answering: asyncio.Task[None] | None = None  # if it takes one
+        self._answered: asyncio.Future[None] | None = None  # if somebody waits for it
         self._later = b""
 
     @property
     def is_at_work(self) -> bool:
         """Whether the next move is ours."""
-        return self._answering is not None and not self._paused
+        return self._is_answering and not self._paused
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
@@ -57,7 +59,7 @@ class HotHandler(QuietHandler):
     def data_received(self, data: bytes) -> None:
         if self._is_ordinary:
             super().data_received(data)
-        elif self._answering is not None:
+        elif self._is_answering:
             self._later += data
             if len(self._later) > MOST_LATER:
                 self._pause_transport_reading()
@@ -67,7 +69,9 @@ class HotHandler(QuietHandler):
     def _begin(self, data: bytes) -> None:
         request = None if self._close or self._force_close else read_request(data)
         if request is not None and self._route.takes(request, self._peer):
-            self._answering = self._loop.create_task(self._answer(request), name="events")
+            self._is_answering = True
+            if not self._route.begin(request, self._peer, self._send):
+                self._answering = self._loop.create_task(self._answer(request), name="events")
         else:
             self._is_ordinary = True
             super().data_received(data)
@@ -75,35 +79,56 @@ class HotHandler(QuietHandler):
     async def _answer(self, request: HotRequest) -> None:
         try:
             answer = await self._route.answer(request, self._peer)
-            if self.transport is not None and not self.transport.is_closing():
-                self.transport.write(answer)
-            if self._paused:
-                await self._drain_helper()
+        except BaseException:  # it was cancelled
+            self._end()
+            raise
+        self._send(answer)
+
+    def _send(self, answer: bytes) -> None:
+        if self.transport is not None and not self.transport.is_closing():
+            self.transport.write(answer)
+        if self._paused:
+            self._answering = self._loop.create_task(self._wait_for_reader(), name="reader of an answer")
+        else:
+            self._go_on()
+
+    async def _wait_for_reader(self) -> None:
+        try:
+            await self._drain_helper()
         except ConnectionError:
-            return  # the sender went away; what was stored stays stored
-        finally:
-            self._answering = None
+            self._end()  # the sender went away; what was stored stays stored
+        else:
+            self._go_on()
+
+    def _go_on(self) -> None:
+        self._end()
         self._stay_alive()
         if self._later:
             later, self._later = self._later, b""
             self._resume_transport_reading()
             self._begin(later)
 
+    def _end(self) -> None:
+        self._is_answering, self._answering = False, None
+        if self._answered is not None and not self._answered.done():
+            self._answered.set_result(None)
+
     def _stay_alive(self) -> None:
         """The time that an idle connection may stay begins anew."""
         self._next_keepalive_close_time = self._loop.time() + self._keepalive_timeout
 
     def _process_keepalive(self) -> None:
-        if self._answering is not None:
+        if self._is_answering:
             self._stay_alive()
         super()._process_keepalive()
 
     async def shutdown(self, timeout: float | None = 15.0) -> None:
         """What is in flight is answered first."""
-        answering = self._answering
-        if answering is not None:
+        if self._is_answering:
+            self._answered = self._loop.create_future()
             with suppress(TimeoutError):
                 async with asyncio.timeout(timeout):
-                    await asyncio.shield(answering)
-            answering.cancel()
+                    await self._answered
+            if self._answering is not None:
+                self._answering.cancel()
         await super().shutdown(timeout)

@@ -6,6 +6,7 @@ errors as problem documents, the same headers, one count and one log line.
 """
 
 import logging
+from collections.abc import Callable
 
 from aiohttp import web
 
@@ -19,7 +20,7 @@ from api.routes.track import answer_of
 from api.routing import IN_FLIGHT, RUNTIME
 from shared.errors import CannotStore, WarroomError
 from shared.guard.privacy import client_address, is_proxy
-from shared.ingest.events import Sender
+from shared.ingest.events import Sender, TrackOutcome
 from shared.ingest.noise_filter import opted_out
 
 logger = logging.getLogger("warroom.access")
@@ -52,10 +53,28 @@ class HotRoute:
         except WarroomError:
             return False
 
+    def begin(self, request: HotRequest, peer: str, send: Callable[[bytes], None]) -> bool:
+        """Sends the answer when what it says is durable; False when that needs a task, and then `answer` does it."""
+        if self._in_flight[0] >= self._server.max_requests:
+            return False
+        started = self._clock.monotonic()
+        self._in_flight[0] += 1
+
+        def then(what: TrackOutcome | Exception) -> None:
+            self._in_flight[0] -= 1
+            send(self._end(request, _response_of(what, request.path), started))
+
+        if self._events.begin(request.body, self._sender(request, peer), then):
+            return True
+        self._in_flight[0] -= 1
+        return False
+
     async def answer(self, request: HotRequest, peer: str) -> bytes:
         """The bytes of the answer, when what it says is durable."""
         started = self._clock.monotonic()
-        response = await self._response(request, peer)
+        return self._end(request, await self._response(request, peer), started)
+
+    def _end(self, request: HotRequest, response: web.Response | None, started: float) -> bytes:
         status = 202 if response is None else response.status
         seconds = self._clock.monotonic() - started
         if logger.isEnabledFor(logging.DEBUG):
@@ -69,11 +88,9 @@ class HotRoute:
             return problem_of(CannotStore("Too many requests at once. Please try again."))
         self._in_flight[0] += 1
         try:
-            return answer_of(await self._events.take(request.body, self._sender(request, peer)))
-        except WarroomError as error:
-            return problem_of(error)
-        except Exception:  # the edge's border: nothing of it may reach the sender
-            return internal_problem(request.path)
+            return _response_of(await self._events.take(request.body, self._sender(request, peer)), request.path)
+        except Exception as error:  # the edge's border: nothing of it may reach the sender
+            return _response_of(error, request.path)
         finally:
             self._in_flight[0] -= 1
 
@@ -85,3 +102,15 @@ class HotRoute:
             user_agent=request.header(b"user-agent"),
             opted_out=opted_out(wishes) if wishes else None,
         )
+
+
+def _response_of(what: TrackOutcome | Exception, path: str) -> web.Response | None:
+    """None when 202 with an empty body says all."""
+    try:
+        if isinstance(what, Exception):
+            raise what
+        return answer_of(what)
+    except WarroomError as error:
+        return problem_of(error)
+    except Exception:  # the edge's border: nothing of it may reach the sender
+        return internal_problem(path)

@@ -54,6 +54,14 @@ class VisitorHasher:
         salt = await self._salt(site, local_day(now, zone))
         return keyed_hash(salt, site, address, user_agent)
 
+    def has_salt(self, site: str, day: date) -> bool:
+        """Whether `known_visitor` knows the visitors of a local day."""
+        return (site, day) in self._salts
+
+    async def have_salt(self, site: str, day: date) -> None:
+        """Loads or makes the salt of a local day."""
+        await self._salt(site, day)
+
     def known_visitor(self, site: str, day: date, address: str, user_agent: str) -> str | None:
         """`visitor` of a local day, or None when its salt is not at hand."""
         salt = self._salts.get((site, day))

@@ -5,8 +5,9 @@ inserted, deduplicated and counted together, and every sender hears how many of 
 """
 
 import asyncio
+import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -16,19 +17,32 @@ from shared.errors import CannotStore, WarroomError
 from shared.store.database import Store
 from shared.store.event_tables import EventTables, Row, Steps, run_in_session, tables_for, tables_of
 
+logger = logging.getLogger(__name__)
+
 ROWS_AT_ONCE = 1000
+Then = Callable[[int | Exception], None]
 
 
 class _Waiting:
-    """The rows of one sender, all of one site."""
+    """The rows of one sender, all of one site, and who is told how many are new, or why none is."""
 
-    __slots__ = ("done", "new", "rows", "site")
+    __slots__ = ("_then", "new", "rows", "site")
 
-    def __init__(self, site: str, rows: Sequence[Row]) -> None:
+    def __init__(self, site: str, rows: Sequence[Row], then: Then | None = None) -> None:
         self.site = site
         self.rows = rows
-        self.done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.new = 0
+        self._then = then
+
+    def tell(self, what: int | Exception) -> None:
+        """Once; what goes wrong there is not the others' affair."""
+        then, self._then = self._then, None
+        if then is None:
+            return
+        try:
+            then(what)
+        except Exception:
+            logger.exception("a sender could not be told what came of its events")
 
 
 class EventGroups:
@@ -44,13 +58,26 @@ class EventGroups:
 
     async def store_rows(self, site: str, rows: Sequence[Row]) -> int:
         """How many of the rows are new; raises `CannotStore` when nothing was kept."""
+        done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+        def settle(what: int | Exception) -> None:
+            if done.done():  # its sender has given up
+                return
+            if isinstance(what, Exception):
+                done.set_exception(what)
+            else:
+                done.set_result(what)
+
+        self.hand_in(site, rows, settle)
+        return await done
+
+    def hand_in(self, site: str, rows: Sequence[Row], then: Then) -> None:
+        """As `store_rows`, but `then` is told, which must not raise; raises `CannotStore` when too many wait."""
         if len(self._waiting) >= self._most_waiting:
             raise CannotStore
-        waiting = _Waiting(site, rows)
-        self._waiting.append(waiting)
+        self._waiting.append(_Waiting(site, rows, then))
         if self._unit is None:
             self._unit = asyncio.create_task(self._run_units(), name="event units")
-        return await waiting.done
 
     async def _run_units(self) -> None:
         try:
@@ -73,8 +100,7 @@ class EventGroups:
                 raise
             else:
                 for waiting in group:
-                    if not waiting.done.done():
-                        waiting.done.set_result(waiting.new)
+                    waiting.tell(waiting.new)
 
     def _steps(self, group: list[_Waiting]) -> Steps[None]:
         if not group:  # they may be tried again
@@ -106,14 +132,12 @@ class EventGroups:
             except Exception as own_error:  # handed to its sender
                 _refuse(alone, own_error)
             else:
-                if not waiting.done.done():
-                    waiting.done.set_result(waiting.new)
+                waiting.tell(waiting.new)
 
 
 def _refuse(group: Sequence[_Waiting], error: Exception) -> None:
     for waiting in group:
-        if not waiting.done.done():
-            waiting.done.set_exception(error)
+        waiting.tell(error)
 
 
 async def store_alone(session: AsyncSession, site: str, rows: Sequence[Row]) -> int:

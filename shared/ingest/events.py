@@ -1,6 +1,6 @@
 """Takes events in: check, clean, drop by rule, store once, count, all before the sender hears "thanks"."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, cast
@@ -8,7 +8,7 @@ from typing import Any, cast
 import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from shared.clock import Clock, day_start, local_day
+from shared.clock import Clock
 from shared.config import Settings, SiteSettings
 from shared.errors import FieldProblem, InvalidInput, LimitReached, NotAllowed
 from shared.event_catalogue import DECLARED, UNDECLARED
@@ -21,12 +21,12 @@ from shared.ingest.event_groups import EventGroups, store_alone
 from shared.ingest.identities import note_web_usage
 from shared.ingest.intake_meter import INSTALLATION, IntakeMeter, Receipt
 from shared.ingest.noise_filter import is_bot
-from shared.ingest.track_body import About, Batch, RefusedBatch, about_problems, read_body
+from shared.ingest.site_days import ONE_DAY, SiteDay, SiteDays
+from shared.ingest.track_body import NOBODY, About, Batch, RefusedBatch, about_problems, read_body, read_usual_body
 from shared.store.database import Store
 from shared.store.event_tables import NO_RARE
 from shared.store.people import user_visitor
 
-ONE_DAY = timedelta(days=1)
 TOO_OLD = "too_old"
 TOO_MANY_NAMES = "too many names today that the catalogue of events does not know"
 
@@ -59,13 +59,19 @@ class TrackOutcome(msgspec.Struct, frozen=True):
     rule: str | None = None
 
 
-class _SiteDay(msgspec.Struct, frozen=True):
-    """A site's local day, when it begins and when it ends."""
+Then = Callable[[TrackOutcome | Exception], None]
 
-    day: date
-    starts: datetime
-    ends: datetime
-    starts_ms: float
+
+class _Order(msgspec.Struct, frozen=True):
+    """A request that was read, and when."""
+
+    site: SiteSettings
+    batch: Batch
+    sender: Sender
+    now: datetime
+    received_at: float  # monotonic
+    oldest: timedelta | None = None  # what an event may say of its age; a browser whose clock is wrong is here now
+    is_counted: bool = False  # against the limit of its key
 
 
 class _Checked(msgspec.Struct, frozen=True):
@@ -97,7 +103,7 @@ class EventIntake:
         self._limiter = limiter
         self._meter = meter
         self._key = key
-        self._days: dict[str, _SiteDay] = {}  # of now, by site
+        self._days = SiteDays()
         self.custom = CustomRoom(settings, clock, meter)
 
     async def take(self, body: bytes, sender: Sender) -> TrackOutcome:
@@ -118,8 +124,53 @@ class EventIntake:
         site = self._settings.site(batch.site)
         if site is None:
             return self._drop_all("unknown_site", len(batch.events))
-        oldest = BEHIND_WITH_KEY if sender.key is not None else None  # a browser whose clock is wrong is here now
-        return await self._take(site, batch, sender, received_at, oldest)
+        oldest = BEHIND_WITH_KEY if sender.key is not None else None
+        return await self._take(_Order(site, batch, sender, self._clock.now(), received_at, oldest))
+
+    def begin(self, body: bytes, sender: Sender, then: Then) -> bool:
+        """As `take` for a browser, but without a task of its own; `then` is told what came of it and must not raise.
+
+        False when the request needs to wait before it is stored (a new day's salt) or is unusual; nothing has
+        happened then, and `take` does it.
+        """
+        received_at = self._clock.monotonic()
+        batch = read_usual_body(body, self._settings)
+        site = self._settings.site(batch.site) if batch is not None and batch.about is NOBODY else None
+        if batch is None or site is None:
+            return False
+        order = _Order(site, batch, sender, self._clock.now(), received_at)
+        receipt = Receipt(self._meter, site.key, len(batch.events))
+        try:
+            sifted = self._sift(order, receipt)
+            if isinstance(sifted, _Checked):
+                if self._days_without_salt(order, sifted):
+                    return False
+                made = self._make_rows(order, sifted, receipt)
+                if isinstance(made, list) and made:
+                    self._store_then(order, sifted, made, receipt, then)
+                    return True
+                sifted = made if isinstance(made, TrackOutcome) else self._end(order, sifted, made, 0, receipt)
+        except Exception as error:  # told to the sender
+            receipt.end(error)
+            then(error)
+        else:
+            receipt.end()
+            then(sifted)
+        return True
+
+    def _store_then(
+        self, order: _Order, checked: _Checked, rows: list[dict[str, Any]], receipt: Receipt, then: Then
+    ) -> None:
+        def stored(new: int | Exception) -> None:
+            if isinstance(new, Exception):
+                receipt.end(new)
+                then(new)
+            else:
+                outcome = self._end(order, checked, rows, new, receipt)
+                receipt.end()
+                then(outcome)
+
+        self._groups.hand_in(order.site.key, rows, stored)
 
     def note_unreadable(self) -> None:
         """Counts a body that nothing could be read from as one event."""
@@ -162,43 +213,67 @@ class EventIntake:
                 raise InvalidInput("The events were refused.", problems)
         batch = Batch(site.key, events, About(person, language, zone, identified))
         oldest = BEHIND_WITH_KEY if sender.key is not None else BEHIND
-        return await self._take(site, batch, sender, self._clock.monotonic(), oldest, is_counted)
+        now, received_at = self._clock.now(), self._clock.monotonic()
+        return await self._take(_Order(site, batch, sender, now, received_at, oldest, is_counted))
 
     def check_key_limit(self, key: Principal, events: int, now: datetime | None = None) -> None:
         """Raises `LimitReached` when a key may not send so many more in this minute."""
         if not self._limiter.allow_key(key.id, events, now):
             raise LimitReached("This key has sent too many events; please wait a minute.", 60)
 
-    async def _take(
-        self,
-        site: SiteSettings,
-        batch: Batch,
-        sender: Sender,
-        received_at: float,
-        oldest: timedelta | None,
-        is_counted: bool = False,
-    ) -> TrackOutcome:
-        with Receipt(self._meter, site.key, len(batch.events)) as receipt:
-            if rule := self._dropping_rule(site, sender):
-                receipt.drop(rule, len(batch.events))
-                return TrackOutcome(rule=rule)
-            self._meter.ignore_fields(site.key, batch.unknown_fields + batch.cut_texts)
-            now = self._clock.now()
-            checked = self._check(batch, receipt, (now - oldest).timestamp() * 1000 if oldest is not None else 0)
-            if not checked.good:
-                return TrackOutcome(dropped=checked.dropped)
-            visitor = await self._visitor(site, sender, now) if sender.key is None else None
-            if not is_counted and not self._is_within_limit(visitor, sender, len(checked.good), now):
-                receipt.drop("limit", len(checked.good))
-                return TrackOutcome(rule="limit")
-            good = self._with_room(site, checked, receipt)
-            rows = await self._rows(batch.about, site, sender, good, visitor, now)
-            if batch.about.person is not None:
-                stored = await self._store_as_person(batch.about, site, rows, batch.about.person)
+    async def _take(self, order: _Order) -> TrackOutcome:
+        site, person = order.site, order.batch.about.person
+        with Receipt(self._meter, site.key, len(order.batch.events)) as receipt:
+            checked = self._sift(order, receipt)
+            if isinstance(checked, TrackOutcome):
+                return checked
+            for day in self._days_without_salt(order, checked):
+                await self._hasher.have_salt(site.key, day)
+            rows = self._make_rows(order, checked, receipt)
+            if isinstance(rows, TrackOutcome):
+                return rows
+            if person is not None:
+                new = await self._store_as_person(order.batch.about, site, rows, person)
             else:
-                stored = await self._groups.store_rows(site.key, rows) if rows else 0
-            receipt.store(stored, len(rows) - stored, self._clock.monotonic() - received_at)
-        return TrackOutcome(stored, len(rows) - stored, checked.dropped)
+                new = await self._groups.store_rows(site.key, rows) if rows else 0
+            return self._end(order, checked, rows, new, receipt)
+
+    def _end(
+        self, order: _Order, checked: _Checked, rows: Sequence[dict[str, Any]], new: int, receipt: Receipt
+    ) -> TrackOutcome:
+        receipt.store(new, len(rows) - new, self._clock.monotonic() - order.received_at)
+        return TrackOutcome(new, len(rows) - new, checked.dropped)
+
+    def _sift(self, order: _Order, receipt: Receipt) -> _Checked | TrackOutcome:
+        """What is good of a request; an outcome when nothing is."""
+        if rule := self._dropping_rule(order.site, order.sender):
+            receipt.drop(rule, len(order.batch.events))
+            return TrackOutcome(rule=rule)
+        oldest_ms = (order.now - order.oldest).timestamp() * 1000 if order.oldest is not None else 0
+        checked = self._check(order.batch, receipt, oldest_ms)
+        return checked if checked.good else TrackOutcome(dropped=checked.dropped)
+
+    def _days_without_salt(self, order: _Order, checked: _Checked) -> list[date]:
+        """A late beacon crosses midnight with yesterday's salt."""
+        if order.sender.key is not None:
+            return []
+        today, key = self._days.of(order.site, order.now), order.site.key
+        missing = [] if self._hasher.has_salt(key, today.day) else [today.day]
+        if today.begins_after(checked.good) and not self._hasher.has_salt(key, today.day - ONE_DAY):
+            missing.insert(0, today.day - ONE_DAY)  # in this order: a newer day makes older ones forgotten
+        return missing
+
+    def _make_rows(self, order: _Order, checked: _Checked, receipt: Receipt) -> list[dict[str, Any]] | TrackOutcome:
+        """The rows of what is good, counted against the limits; an outcome when there is too much."""
+        site, batch, sender = order.site, order.batch, order.sender
+        self._meter.ignore_fields(site.key, batch.unknown_fields + batch.cut_texts)
+        today = self._days.of(site, order.now)
+        visitor = None if sender.key is not None else self._visitor(site, today.day, sender)
+        if not order.is_counted and not self._is_within_limit(visitor, sender, len(checked.good), order.now):
+            receipt.drop("limit", len(checked.good))
+            return TrackOutcome(rule="limit")
+        good = self._with_room(site, checked, receipt)
+        return self._rows(order, good, visitor, today)
 
     def _dropping_rule(self, site: SiteSettings, sender: Sender) -> str | None:
         presented = sender.key or sender.passed_on_by
@@ -265,50 +340,35 @@ class EventIntake:
             self.check_key_limit(sender.key, events, now)
         return True
 
-    async def _visitor(self, site: SiteSettings, sender: Sender, now: datetime) -> str:
-        today = self._day_of(site, now).day
-        known = self._hasher.known_visitor(site.key, today, sender.address, sender.user_agent)
-        return known or await self._visitor_at(site, sender, now)
+    def _visitor(self, site: SiteSettings, day: date, sender: Sender) -> str | None:
+        return self._hasher.known_visitor(site.key, day, sender.address, sender.user_agent)
 
-    async def _visitor_at(self, site: SiteSettings, sender: Sender, moment: datetime) -> str:
-        return await self._hasher.visitor(site.key, site.zone, sender.address, sender.user_agent, moment)
-
-    async def _rows(
-        self,
-        about: About,
-        site: SiteSettings,
-        sender: Sender,
-        events: Sequence[TrackEvent],
-        visitor: str | None,
-        now: datetime,
+    def _rows(
+        self, order: _Order, events: Sequence[TrackEvent], visitor: str | None, today: SiteDay
     ) -> list[dict[str, Any]]:
-        """Rows with the visitor of the day they belong to; a late beacon crosses midnight with yesterday's salt."""
-        today = self._day_of(site, now)
-        others: dict[date, str] = {}
+        """Rows with the visitor of the day they belong to."""
+        site, about = order.site, order.batch.about
+        yesterday: str | None = None
         if about.identified is not None:
             visitor = user_visitor(self._key, site.key, about.identified)
         elif about.person is not None:
             visitor = None
-        elif visitor is not None and any([event.at is not None and event.at < today.starts_ms for event in events]):
-            others[today.day - ONE_DAY] = await self._visitor_at(site, sender, now - ONE_DAY)
+        elif visitor is not None and today.begins_after(events):
+            yesterday = self._visitor(site, today.day - ONE_DAY, order.sender)
         is_daily = visitor is not None and about.identified is None
 
         def visitor_on(day: date) -> str | None:
             if visitor is None or not is_daily:
                 return visitor
-            return others.get(day) or self._hasher.on_another_day(visitor, day)
+            if yesterday is not None and day == today.day - ONE_DAY:
+                return yesterday
+            return self._hasher.on_another_day(visitor, day)
 
-        with_key = sender.key is not None
-        received = Received(site, now, today.day, today.starts, today.ends, visitor, visitor_on, with_key=with_key)
+        with_key = order.sender.key is not None
+        received = Received(
+            site, order.now, today.day, today.starts, today.ends, visitor, visitor_on, with_key=with_key
+        )
         return [make_row(event, received, self._settings) for event in events]
-
-    def _day_of(self, site: SiteSettings, now: datetime) -> _SiteDay:
-        known = self._days.get(site.key)
-        if known is None or not known.starts <= now < known.ends:
-            day = local_day(now, site.zone)
-            starts, ends = day_start(day, site.zone), day_start(day + ONE_DAY, site.zone)
-            known = self._days[site.key] = _SiteDay(day, starts, ends, starts.timestamp() * 1000)
-        return known
 
     async def _store_as_person(
         self, about: About, site: SiteSettings, rows: Sequence[dict[str, Any]], person: str

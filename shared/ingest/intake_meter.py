@@ -209,6 +209,10 @@ class Receipt:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        self.end(error)
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Counts all of it; at the end of the context, or once by who uses it without."""
         if self._left:
             self.drop(reason_of(error), self._left)
         self._meter.note(self._site, self._outcome(), self._lag)

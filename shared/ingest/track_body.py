@@ -84,10 +84,10 @@ class RefusedBatch(InvalidInput):
 
 def read_body(body: bytes, settings: Settings) -> Batch:
     """Raises `InvalidInput` when it is not JSON as we take it, `RefusedBatch` when it is no batch."""
-    return _read_at_once(body, settings) or _read_strictly(body, settings)
+    return read_usual_body(body, settings) or _read_strictly(body, settings)
 
 
-def _read_at_once(body: bytes, settings: Settings) -> Batch | None:
+def read_usual_body(body: bytes, settings: Settings) -> Batch | None:
     """The batch, if there is nothing unusual about it."""
     if ESCAPE in body or settings.server.body_depth < DEPTH:
         return None

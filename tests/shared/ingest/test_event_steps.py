@@ -17,7 +17,7 @@ from shared.config import Settings
 from shared.derive.rollups import rebuild
 from shared.errors import CannotStore
 from shared.ingest.event_groups import EventGroups
-from shared.ingest.track_body import _read_at_once, _read_strictly
+from shared.ingest.track_body import _read_strictly, read_usual_body
 from shared.store.database import Store
 from shared.store.models import Event, PageView, Rollup, StateValue, VisitorDay
 from shared.store.sqlite_writer import SqliteWriter
@@ -238,7 +238,7 @@ BODIES = [
 @pytest.mark.parametrize("body", BODIES)
 def test_both_ways_of_reading_understand_the_same(body: str, settings: Settings) -> None:
     strict = _read_strictly(body.encode(), settings)
-    quick = _read_at_once(body.encode(), settings)
+    quick = read_usual_body(body.encode(), settings)
     if quick is None:
         assert "\\u" in body
         return
@@ -258,4 +258,4 @@ def test_both_ways_of_reading_understand_the_same(body: str, settings: Settings)
 )  # fmt: skip
 def test_what_is_unusual_is_read_in_the_strict_way(part: str, settings: Settings) -> None:
     body = f'{{"site":"docs","events":[{{"id":"abcdefgh","name":"own",{part}}}]}}'
-    assert _read_at_once(body.encode(), settings) is None
+    assert read_usual_body(body.encode(), settings) is None
