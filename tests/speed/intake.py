@@ -12,7 +12,7 @@ from tests.postgres_server import PostgresServer, start_postgres
 from tests.speed.goals import Results
 from tests.speed.processes import Round, ServerProcess, send_round
 
-ROUNDS = 7
+ROUNDS = 11
 FLUSH_MS = 5
 HERE = Path(__file__).parent
 Group = Mapping[str, list[ServerProcess]]
