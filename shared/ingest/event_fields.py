@@ -193,13 +193,13 @@ def make_row(event: TrackEvent, received: Received, settings: Settings) -> dict[
         "visitor": visitor,
         "view": event.view and clean_view(event.view),
         "page": clean_page(event.page, limits.page_characters),
-        "title": clean_title(event.title, limits.string_characters),
-        "referrer": clean_referrer(event.referrer),
+        "title": event.title and clean_title(event.title, limits.string_characters),
+        "referrer": clean_referrer(event.referrer) if event.referrer else None,
         "marked": event.marked,
         "engaged_ms": event.engaged_ms,
         "scroll_percent": event.scroll_percent,
         "done": event.done,
-        "props": clean_properties(event.name, event.props, settings.event_catalogue),
+        "props": clean_properties(event.name, event.props, settings.event_catalogue) if event.props else {},
     }
     if _has_rare(event):
         row |= _rare_values(event, limits)

@@ -126,7 +126,7 @@ class Columns:
         """The parameters of each column."""
         made = [[row.get(name) for row in rows] if name in RARE else [row[name] for row in rows] for name in self.names]
         for place, bind in self._places:
-            made[place] = list(map(bind, made[place]))
+            made[place] = _bind_all(bind, made[place])
         return made
 
     def values(self, rows: Sequence[Row]) -> list[tuple[Any, ...]]:
@@ -142,6 +142,17 @@ class Columns:
         """One value of an answer."""
         read = self._read(name)
         return read(value) if read else value
+
+
+def _bind_all(bind: Callable[[Any], Any], values: Sequence[Any]) -> list[Any]:
+    """Many events come together and share a value: its visitor, its day, when it was received."""
+    last = bound = None
+    made = []
+    for value in values:
+        if value is not last:
+            last, bound = value, bind(value)
+        made.append(bound)
+    return made
 
 
 def _bind(kind: Any, dialect: Dialect) -> Callable[[Any], Any] | None:
