@@ -182,9 +182,9 @@ KPIS: dict[str, Kpi] = _by_name(
             "Elements covered",
             "share",
             "up",
-            "Links, buttons, forms and tutorial steps that yield the declared event that they should, divided by all that "
-            "the last run of warroom coverage found, up to the end of the period. A page that it did not look at counts "
-            "as one.",
+            "Links, buttons, forms and tutorial steps that yield the declared event that they should, divided by all "
+            "that the last run of warroom coverage found, up to the end of the period. A page that it did not look at "
+            "counts as one.",
             "warroom coverage has not been run for this site",
             Part(COVERAGE, key="covered"),
             Part(COVERAGE, key="element"),
