@@ -1,6 +1,7 @@
 """Events on their way in: cleaned, dated, stored once, counted with their cause, and counted the same when rebuilt."""
 
 import asyncio
+import json
 import random
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
@@ -13,7 +14,7 @@ from shared.derive.rollups import OTHER_KEY, rebuild
 from shared.errors import CannotStore, InvalidInput
 from shared.identifiers import random_uuid
 from shared.ingest.event_fields import TrackEvent
-from shared.ingest.events import Sender
+from shared.ingest.events import Sender, TrackOutcome
 from shared.store.database import Store
 from shared.store.models import Event, PageView, Person, Rollup, UsageDay, VisitorDay
 from tests.shared.ingest.track import BROWSER, Gate, make_event
@@ -289,3 +290,42 @@ async def test_events_that_are_read_already_take_the_same_way(
     assert "user-7" not in repr([row.model_dump() for row in rows])
     with pytest.raises(InvalidInput):
         await gate.intake.take_events(site, events, Sender("192.0.2.1", BROWSER), person="short")
+
+
+async def test_the_way_without_a_task_ends_like_the_other(gate: Gate, clock: ManualClock) -> None:
+    sender, told = Sender("192.0.2.1", BROWSER), asyncio.Queue[TrackOutcome | Exception]()
+    wrong, bot = [make_event(step="x")], Sender("192.0.2.1", "Googlebot/2.1 (+http://www.google.com/bot.html)")
+
+    def begin(sender: Sender, *events: dict[str, Any], site: str = "docs", **fields: Any) -> bool:
+        body = json.dumps({"site": site, "events": list(events), **fields}).encode()
+        return gate.intake.begin(body, sender, told.put_nowait)
+
+    assert not begin(sender, make_event()), "today's salt is not at hand"
+    await gate.send(make_event())
+    yesterday = milliseconds(clock.now() - timedelta(days=1))
+    assert not begin(sender, make_event(at=yesterday)), "nor is yesterday's"
+    assert not begin(sender, make_event(), person="browser-id-0001"), "a unit of its own"
+    assert not begin(sender, *wrong), "what is wrong is found by the strict reader"
+    assert not begin(sender, make_event(), site="elsewhere")
+    assert gate.meter.totals["received", ""] == 1, "what was not begun is not counted"
+    event = make_event()
+    for body in ([event, make_event("own")], [event], [make_event("click", view="v", marked=True)]):
+        assert begin(sender, *body)
+    assert begin(bot, make_event())
+    found = [await told.get() for _ in range(4)]
+    assert sorted(
+        (what.stored, what.repeated, what.rule or "") for what in found if isinstance(what, TrackOutcome)
+    ) == [
+        (0, 0, "bot"),
+        (0, 1, ""),
+        (1, 0, ""),
+        (2, 0, ""),
+    ]
+    await gate.store.writer.close()
+    assert begin(sender, make_event())
+    assert isinstance(await told.get(), CannotStore)
+    totals = gate.meter.totals
+    assert totals["received", ""] == 1 + 2 + 1 + 1 + 1 + 1
+    assert (totals["stored", ""], totals["repeated", ""]) == (4, 1)
+    assert (totals["drop", "bot"], totals["drop", "cannot_store"]) == (1, 1)
+    assert len(await gate.rows(Event)) == 4
