@@ -6,9 +6,10 @@ Undefined is a result: `Measured.value` is None and `reason` says why.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any
+from functools import cache
+from typing import Any, Literal
 
-from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy import ColumnElement, Select, and_, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlmodel import col
 
@@ -18,9 +19,37 @@ from shared.errors import InvalidInput
 from shared.messages import Figure, Point
 from shared.store.models import Rollup
 
+BEGAN = "counting began"  # in the notes of a session
 INSTALLATION = ""  # the site of counters about Warroom itself
 DAY = timedelta(days=1)
 MAX_DAYS = 800
+
+# Statements are built once: building one takes Python longer than the database takes to answer it.
+_HOURS = and_(col(Rollup.hour) >= bindparam("from_hour"), col(Rollup.hour) < bindparam("to_hour"))
+_DAYS = and_(col(Rollup.local_day) >= bindparam("first_day"), col(Rollup.local_day) <= bindparam("last_day"), _HOURS)
+_CONDITIONS = {"days": _DAYS, "days until": and_(_DAYS, col(Rollup.hour) < bindparam("until")), "hours": _HOURS}
+_FIRST_DAY = (
+    select(col(Rollup.local_day))
+    .where(col(Rollup.site) == bindparam("site"), col(Rollup.measure) == bindparam("measure"))
+    .order_by(col(Rollup.hour), col(Rollup.local_day))
+    .limit(1)
+)
+
+
+@cache
+def _sums_statement(kind: str, group: str | None = None) -> Select[*tuple[Any, ...]]:
+    """Counters added up by measure and key, and by hour or local day if wanted, which is then the last column."""
+    columns = [col(Rollup.measure), col(Rollup.key)]
+    groups = [getattr(Rollup, group)] if group else []
+    return (
+        select(*columns, func.sum(col(Rollup.count)), func.sum(col(Rollup.total)), *groups)
+        .where(
+            col(Rollup.site) == bindparam("site"),
+            col(Rollup.measure).in_(bindparam("measures", expanding=True)),
+            _CONDITIONS[kind],
+        )
+        .group_by(*groups, *columns)
+    )
 
 
 @dataclass(frozen=True)
@@ -42,6 +71,14 @@ class Sum:
     key: str
     count: int
     total: float
+
+
+@dataclass(frozen=True)
+class _Period:
+    """Which rows count: one of the conditions below, and its values."""
+
+    kind: Literal["days", "days until", "hours"]
+    values: dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -81,9 +118,9 @@ async def series(
     """One point per local day; for a single day one per hour, up to `until` if given."""
     found = find_kpi(kpi)
     if start == end:
-        grouped = await _load_by(session, found, _within_days(start, end), site, col(Rollup.hour))
+        grouped = await _load_by(session, found, _within_days(start, end), site, "hour")
         return _hourly_points(found, grouped, until)
-    grouped = await _load_by(session, found, _within_days(start, end), site, col(Rollup.local_day))
+    grouped = await _load_by(session, found, _within_days(start, end), site, "local_day")
     days = [start + DAY * number for number in range((end - start).days + 1)]
     return [Point(at=day, value=_value(found, grouped.get(day, []))) for day in days]
 
@@ -91,7 +128,7 @@ async def series(
 async def series_between(session: AsyncSession, kpi: str, site: str, since: datetime, until: datetime) -> list[Point]:
     """One point per hour that begins at or after `since` and before `until`."""
     found = find_kpi(kpi)
-    grouped = await _load_by(session, found, _within_hours(since, until), site, col(Rollup.hour))
+    grouped = await _load_by(session, found, _within_hours(since, until), site, "hour")
     first = since.replace(minute=0, second=0, microsecond=0)
     first += timedelta(hours=1) if first < since else timedelta()
     count = max(0, -(-(until - first) // timedelta(hours=1)))
@@ -127,9 +164,9 @@ async def figure_of_today(
     other = against or today - DAY
     measured, before = await measure(session, kpi, site, today, today), None
     if await was_counted_on(session, site, other, found.measures):
-        same_hour = col(Rollup.hour) < day_start(other, zone) + (now - day_start(today, zone))
-        hours = and_(_within_days(other, other), same_hour)
-        before = compute(found, await _load(session, found, hours, site, newest=same_hour))
+        same_hour = day_start(other, zone) + (now - day_start(today, zone))
+        hours = _Period("days until", {**_within_days(other, other).values, "until": same_hour})
+        before = compute(found, await _load(session, found, hours, site, newest=col(Rollup.hour) < same_hour))
     return make_figure(found, measured, before)
 
 
@@ -141,12 +178,13 @@ async def was_counted_on(session: AsyncSession, site: str, day: date, measures: 
 
 async def counting_began(session: AsyncSession, site: str, measures: Iterable[str] = ()) -> date | None:
     """The local day of the site's first event or feedback, or of the first of these measures."""
-    found: list[date] = []
-    for name in sorted({"event", "feedback", *measures}):
-        first = select(col(Rollup.local_day)).where(col(Rollup.site) == site, col(Rollup.measure) == name)
-        first = first.order_by(col(Rollup.hour), col(Rollup.local_day)).limit(1)
-        found += (await session.execute(first)).scalars()
-    return min(found, default=None)
+    known: dict[tuple[str, str], date | None] = session.info.setdefault(BEGAN, {})  # a page asks for every tile
+    names = {"event", "feedback", *measures}
+    for name in sorted(names):
+        if (site, name) not in known:
+            found = await session.execute(_FIRST_DAY, {"site": site, "measure": name})
+            known[site, name] = found.scalars().first()
+    return min((day for name in names if (day := known[site, name]) is not None), default=None)
 
 
 def make_figure(kpi: Kpi, now: Measured, before: Measured | None = None) -> Figure:
@@ -240,32 +278,25 @@ def _hourly_points(kpi: Kpi, grouped: dict[Any, list[Sum]], until: datetime | No
     return points
 
 
-def _within_days(start: date, end: date) -> ColumnElement[bool]:
+def _within_days(start: date, end: date) -> _Period:
     """By local day; the bounds on the hour let the index work (a zone is at most 14 hours off)."""
     if end < start:
         raise InvalidInput("The period ends before it begins.")
     if (end - start).days >= MAX_DAYS:
         raise InvalidInput(f"A period may have at most {MAX_DAYS} days.")
     from_hour, to_hour = _midnight(start) - DAY, _midnight(end) + 2 * DAY
-    return and_(
-        col(Rollup.local_day) >= start,
-        col(Rollup.local_day) <= end,
-        col(Rollup.hour) >= from_hour,
-        col(Rollup.hour) < to_hour,
-    )
+    return _Period("days", {"first_day": start, "last_day": end, "from_hour": from_hour, "to_hour": to_hour})
 
 
-def _within_hours(since: datetime, until: datetime) -> ColumnElement[bool]:
-    return and_(col(Rollup.hour) >= since, col(Rollup.hour) < until)
+def _within_hours(since: datetime, until: datetime) -> _Period:
+    return _Period("hours", {"from_hour": since, "to_hour": until})
 
 
 def _midnight(day: date) -> datetime:
     return datetime.fromisoformat(f"{day.isoformat()}T00:00:00+00:00")
 
 
-async def _load(
-    session: AsyncSession, kpi: Kpi, period: ColumnElement[bool], site: str, newest: ColumnElement[bool]
-) -> list[Sum]:
+async def _load(session: AsyncSession, kpi: Kpi, period: _Period, site: str, newest: ColumnElement[bool]) -> list[Sum]:
     if kpi.latest:
         day = await _newest_day(session, kpi, site, newest)
         if day is None:
@@ -283,27 +314,18 @@ async def _newest_day(session: AsyncSession, kpi: Kpi, site: str, until: ColumnE
     return (await session.execute(newest)).scalars().first()
 
 
-async def _load_sums(
-    session: AsyncSession, measures: Sequence[str], period: ColumnElement[bool], site: str
-) -> list[Sum]:
-    statement = (
-        select(col(Rollup.measure), col(Rollup.key), func.sum(col(Rollup.count)), func.sum(col(Rollup.total)))
-        .where(col(Rollup.site) == site, col(Rollup.measure).in_(measures), period)
-        .group_by(col(Rollup.measure), col(Rollup.key))
-    )
-    return [Sum(name, key, int(count), float(total)) for name, key, count, total in await session.execute(statement)]
+async def _load_sums(session: AsyncSession, measures: Sequence[str], period: _Period, site: str) -> list[Sum]:
+    values = {**period.values, "site": site, "measures": measures}
+    found = await session.execute(_sums_statement(period.kind), values)
+    return [Sum(name, key, int(count), float(total)) for name, key, count, total in found]
 
 
 async def _load_by(
-    session: AsyncSession, kpi: Kpi, period: ColumnElement[bool], site: str, group: Any
+    session: AsyncSession, kpi: Kpi, period: _Period, site: str, group: Literal["hour", "local_day"]
 ) -> dict[Any, list[Sum]]:
-    statement = (
-        select(group, col(Rollup.measure), col(Rollup.key), func.sum(col(Rollup.count)), func.sum(col(Rollup.total)))
-        .where(col(Rollup.site) == _site_of(kpi, site), col(Rollup.measure).in_(sorted(kpi.measures)), period)
-        .group_by(group, col(Rollup.measure), col(Rollup.key))
-    )
+    values = {**period.values, "site": _site_of(kpi, site), "measures": sorted(kpi.measures)}
     grouped: dict[Any, list[Sum]] = {}
-    for when, name, key, count, total in await session.execute(statement):
+    for name, key, count, total, when in await session.execute(_sums_statement(period.kind, group), values):
         grouped.setdefault(when, []).append(Sum(name, key, int(count), float(total)))
     return grouped
 
