@@ -16,6 +16,7 @@ async def words_are_stored(scene: Scene) -> bool:
         )
 
 
+@pytest.mark.slow
 async def test_from_the_button_to_the_war_room(tmp_path: Path, database_url: str) -> None:
     async with discord_scene(tmp_path, database_url) as scene:
         await scene.opt_in(scene.mia)

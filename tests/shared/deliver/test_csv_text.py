@@ -39,6 +39,7 @@ def test_other_values_stay(value: object, cell: str) -> None:
     assert clean_cell(value) == cell
 
 
+@pytest.mark.slow
 @given(st.text())
 def test_no_cell_begins_with_a_formula_sign(text: str) -> None:
     assert clean_cell(text).lstrip()[:1] not in set("=+-@|%＝＋－＠｜％")

@@ -39,6 +39,7 @@ def test_nothing_of_the_text_acts(text: str, limit: int) -> None:
     shown.encode("utf-8")
 
 
+@pytest.mark.slow
 @given(st.text(alphabet=st.characters(codec="utf-8")), st.integers(min_value=0, max_value=40))
 def test_truncating_fits_and_keeps_what_fits(text: str, limit: int) -> None:
     shown = truncate_utf16(text, limit)

@@ -260,6 +260,7 @@ async def test_after_a_random_story_a_rebuild_finds_no_difference(
         assert await book.all() == counted
 
 
+@pytest.mark.slow
 async def test_one_statement_and_many_count_the_same(book: Book) -> None:
     """Plain events go in one statement, once their keys are known; a repeated one sends all of them the careful way."""
     rng = random.Random(7)

@@ -197,6 +197,7 @@ _FRAGMENTS = st.one_of(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=500)
 @given(st.lists(_FRAGMENTS, max_size=25).map("".join))
 def test_redacting_twice_changes_nothing(text: str) -> None:

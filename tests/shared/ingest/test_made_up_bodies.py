@@ -256,6 +256,7 @@ LENGTH = 200
 
 
 @many_examples
+@pytest.mark.slow
 @given(ADDRESSES)
 @example("/a\u00a0?x")
 @example("https://user:secret@docs.example?token")

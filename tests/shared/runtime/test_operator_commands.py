@@ -67,6 +67,7 @@ async def test_without_an_admin_the_operators_member_becomes_admin(runtime: Runt
     assert [(member["name"], member["role"]) for member in members] == [("Ada", "admin"), ("Cy", "operator")]
 
 
+@pytest.mark.slow
 def test_a_first_command_leaves_private_files(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     environment = {**os.environ, "WARROOM_DATA_DIR": str(folder)}
