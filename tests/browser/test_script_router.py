@@ -27,9 +27,9 @@ async def test_view_in_the_page_has_a_scroll_depth_of_its_own(
     page = await browser_page_factory(viewport={"width": 800, "height": 400})
     await visit(page, site, "/page")
     await page.evaluate("scrollTo(0, document.documentElement.scrollHeight)")
-    await page.wait_for_timeout(600)
+    await page.wait_for_timeout(1500)
     await page.evaluate(GO, ["/second", LONG])
-    await page.wait_for_timeout(600)
+    await page.wait_for_timeout(1500)
     await settle(page)
     await leave_and_hear(page, site, times=2)
     first, second = site.named("engagement")
@@ -50,12 +50,12 @@ async def test_element_that_a_router_keeps_counts_for_each_view(
     await page.evaluate(
         "document.querySelector('section').dataset.warroomStep = 2; history.pushState({}, '', '/second')"
     )
-    await page.wait_for_timeout(600)
+    await page.wait_for_timeout(1500)
     await settle(page)
     await leave_and_hear(page, site, "sequence_step", times=2)
     await page.go_back(wait_until="commit")
     await page.wait_for_function("window.restored === true")
-    await page.wait_for_timeout(600)
+    await page.wait_for_timeout(1500)
     await settle(page)
     await leave_and_hear(page, site, "sequence_step", times=3)
     steps = [(event["page"], event["step"]) for event in site.named("sequence_step")]
@@ -72,7 +72,7 @@ async def test_step_of_the_page_that_was_left_is_not_one_of_the_next(
     await visit(page, site, "/page")
     await settle(page)
     await page.evaluate(GO, ["/second", "<p>No step here</p>"])
-    await page.wait_for_timeout(600)
+    await page.wait_for_timeout(1500)
     await settle(page)
     await leave_and_hear(page, site, times=2)
     assert [event["page"] for event in site.named("sequence_step")] == ["/page"]

@@ -62,14 +62,6 @@ class Copy:
         return [trace for trace in (PERSON, "canarywords", "canary-page", "canary-user") if trace.encode() in lying]
 
 
-@pytest.fixture
-def server(request: pytest.FixtureRequest, database_url: str) -> PostgresServer | None:
-    if not database_url:
-        return None
-    started: PostgresServer = request.getfixturevalue("postgres_server")
-    return started
-
-
 def copy_of(warroom: WarroomProcess, server: PostgresServer | None, database_url: str) -> Copy:
     return Copy(warroom, server, database_url.rpartition("/")[2])
 

@@ -26,14 +26,6 @@ CONFIG = {"limits": WITHOUT_LIMITS}
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300 + EVENTS // 100)]
 
 
-@pytest.fixture
-def server(request: pytest.FixtureRequest, database_url: str) -> PostgresServer | None:
-    if not database_url:
-        return None
-    started: PostgresServer = request.getfixturevalue("postgres_server")
-    return started
-
-
 async def lying(warroom: WarroomProcess, server: PostgresServer | None, database_url: str) -> bytes:
     """Everything as it lies on the disk."""
     if server is not None:
